@@ -1,0 +1,321 @@
+//===- SambaOps.cpp - verifiers, folders and syntax of the operations -----===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Constraint numbers (C1), (C2), ... are those of the descriptions in SambaOps.td.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/Samba.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/PatternMatch.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace samba;
+
+#define GET_OP_CLASSES
+#include "dialect/SambaOps.cpp.inc"
+
+namespace {
+
+constexpr int64_t kAny = ShapedType::kDynamic;
+
+std::string shapeText(ArrayRef<int64_t> shape) {
+  std::string text = "[";
+  llvm::raw_string_ostream os(text);
+  llvm::interleave(
+      shape, os, [&](int64_t size) { size == kAny ? os << "?" : os << size; }, ", ");
+  return text + "]";
+}
+
+/// Checks the shape of one operand or result. `kAny` in `expected` matches any size; a dynamic size in the value
+/// matches any expectation.
+LogicalResult expectShape(Operation *op, StringRef what, Type type, ArrayRef<int64_t> expected) {
+  ArrayRef<int64_t> actual = cast<ShapedType>(type).getShape();
+  bool same = actual.size() == expected.size();
+  for (size_t i = 0; same && i < expected.size(); ++i)
+    same = expected[i] == kAny || actual[i] == kAny || expected[i] == actual[i];
+  if (same)
+    return success();
+  return op->emitOpError() << "expected " << what << " of shape " << shapeText(expected) << ", got "
+                           << shapeText(actual);
+}
+
+LogicalResult expectState(Operation *op, StringRef what, StateType type, ArrayRef<int64_t> expected) {
+  bool same = type.getShape().size() == expected.size();
+  for (size_t i = 0; same && i < expected.size(); ++i)
+    same = expected[i] == kAny || type.getShape()[i] == expected[i];
+  if (!same)
+    return op->emitOpError() << "expected " << what << " of shape " << shapeText(expected) << ", got "
+                             << shapeText(type.getShape());
+  return success();
+}
+
+LogicalResult expectF32State(Operation *op, StringRef what, StateType type) {
+  if (type.getElementType().isF32())
+    return success();
+  return op->emitOpError() << "expected " << what << " of f32, got " << type.getElementType();
+}
+
+/// A state is updated in place, so whoever consumes it must be its only user.
+LogicalResult expectOnlyUse(Operation *op, StringRef what, Value state) {
+  if (state.hasOneUse())
+    return success();
+  int64_t uses = std::distance(state.use_begin(), state.use_end());
+  return op->emitOpError() << "expected " << what << " to have one use, because it is updated in place; it has "
+                           << uses;
+}
+
+int64_t sizeOf(Value value, unsigned dimension) {
+  auto type = cast<RankedTensorType>(value.getType());
+  return dimension < type.getRank() ? type.getDimSize(dimension) : kAny;
+}
+
+/// Rows are `[T, D]` with a static width: everything but the number of tokens is known at compile time.
+LogicalResult expectRows(Operation *op, StringRef what, Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  if (type.getRank() != 2)
+    return op->emitOpError() << "expected " << what << " of shape [T, D], got " << shapeText(type.getShape());
+  if (type.isDynamicDim(1) || type.getDimSize(1) < 1)
+    return op->emitOpError() << "expected " << what << " of a static positive width, got "
+                             << shapeText(type.getShape());
+  return success();
+}
+
+LogicalResult expectStatic(Operation *op, StringRef what, Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  if (!type.hasStaticShape())
+    return op->emitOpError() << "expected " << what << " of a static shape, got " << shapeText(type.getShape());
+  return success();
+}
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Weights
+//===----------------------------------------------------------------------===//
+
+LogicalResult WeightOp::verify() {
+  auto type = dyn_cast<RankedTensorType>(getType());
+  if (!type || !type.hasStaticShape())
+    return emitOpError() << "expected a tensor type of static shape, got " << getType();
+  int64_t elements = 1;
+  for (int64_t size : type.getShape()) {
+    if (size < 1 || size > (int64_t(1) << 40) / elements)
+      return emitOpError() << "expected between 1 and 2^40 elements, got shape " << shapeText(type.getShape());
+    elements *= size;
+  }
+  if (type.getEncoding()) {
+    if (!isa<LayoutAttr>(type.getEncoding()))
+      return emitOpError() << "expected a #samba.layout encoding, got " << type.getEncoding();
+    if (type.getRank() != 2)
+      return emitOpError() << "expected a matrix for a packed layout, got shape " << shapeText(type.getShape());
+  }
+  if (getTransform() == WeightTransform::NegExp && !type.getElementType().isF32())
+    return emitOpError() << "expected f32 for the transform neg_exp, got " << type.getElementType();
+  if (getOffset() && *getOffset() < 0)
+    return emitOpError() << "expected a non-negative offset, got " << *getOffset();
+  return success();
+}
+
+LogicalResult LoadWeightOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
+  auto weight = symbolTable.lookupNearestSymbolFrom<WeightOp>(*this, getWeightAttr());
+  if (!weight)
+    return emitOpError() << "expected a samba.weight named '" << getWeight() << "', found none";
+  if (weight.getType() != getType())
+    return emitOpError() << "expected the type of '" << getWeight() << "', " << weight.getType() << ", got "
+                         << getType();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Row-wise operations
+//===----------------------------------------------------------------------===//
+
+LogicalResult EmbeddingOp::verify() {
+  if (failed(expectShape(*this, "tokens", getTokens().getType(), {kAny})) ||
+      failed(expectRows(*this, "table", getTable())) || failed(expectStatic(*this, "table", getTable())))
+    return failure();
+  return expectShape(*this, "result", getResult().getType(), {sizeOf(getTokens(), 0), sizeOf(getTable(), 1)});
+}
+
+LogicalResult GatherRowsOp::verify() {
+  if (failed(expectRows(*this, "x", getX())) || failed(expectShape(*this, "rows", getRows().getType(), {kAny})))
+    return failure();
+  return expectShape(*this, "result", getResult().getType(), {sizeOf(getRows(), 0), sizeOf(getX(), 1)});
+}
+
+LogicalResult RmsNormOp::verify() {
+  if (failed(expectRows(*this, "x", getX())) ||
+      failed(expectShape(*this, "weight", getWeight().getType(), {sizeOf(getX(), 1)})))
+    return failure();
+  if (!getEps().isFinite() || getEps().isNegative() || getEps().isZero())
+    return emitOpError() << "expected a positive eps, got " << getEpsAttr();
+  return success();
+}
+
+LogicalResult LinearOp::verify() {
+  if (failed(expectRows(*this, "x", getX())) || failed(expectStatic(*this, "weight", getWeight())) ||
+      failed(expectShape(*this, "weight", getWeight().getType(), {kAny, sizeOf(getX(), 1)})) ||
+      failed(expectShape(*this, "result", getResult().getType(), {sizeOf(getX(), 0), sizeOf(getWeight(), 0)})))
+    return failure();
+  if (getBias())
+    return expectShape(*this, "bias", getBias().getType(), {sizeOf(getWeight(), 0)});
+  return success();
+}
+
+LogicalResult SwigluOp::verify() { return expectRows(*this, "gate and up", getGate()); }
+
+//===----------------------------------------------------------------------===//
+// Rotary embedding
+//===----------------------------------------------------------------------===//
+
+LogicalResult RotaryTableOp::verify() {
+  if (failed(expectShape(*this, "segments", getSegments().getType(), {kAny})) ||
+      failed(expectShape(*this, "positions", getPositions().getType(), {kAny})) ||
+      failed(expectRows(*this, "result", getResult())))
+    return failure();
+  if (sizeOf(getResult(), 1) % 2)
+    return emitOpError() << "expected an even head dimension, got " << sizeOf(getResult(), 1);
+  if (!getTheta().isFinite() || getTheta().isNegative() || getTheta().isZero())
+    return emitOpError() << "expected a positive theta, got " << getThetaAttr();
+  return success();
+}
+
+LogicalResult RotaryOp::verify() {
+  if (failed(expectRows(*this, "x", getX())) || failed(expectRows(*this, "table", getTable())))
+    return failure();
+  int64_t width = sizeOf(getX(), 1), headDim = sizeOf(getTable(), 1);
+  if (headDim % 2 || width % headDim)
+    return emitOpError() << "expected an even head dimension (the width of the table) that divides the width of x, "
+                         << width << "; got " << headDim;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Operations along time
+//===----------------------------------------------------------------------===//
+
+LogicalResult CausalConv1dOp::verify() {
+  if (failed(expectRows(*this, "x", getX())) || failed(expectStatic(*this, "weight", getWeight())) ||
+      failed(expectShape(*this, "weight", getWeight().getType(), {sizeOf(getX(), 1), kAny})))
+    return failure();
+  int64_t taps = sizeOf(getWeight(), 1);
+  if (taps < 2)
+    return emitOpError() << "expected at least 2 taps, got " << taps;
+  if (getBias() && failed(expectShape(*this, "bias", getBias().getType(), {sizeOf(getX(), 1)})))
+    return failure();
+  if (failed(expectShape(*this, "segments", getSegments().getType(), {kAny})) ||
+      failed(expectState(*this, "state", getState().getType(), {taps - 1, sizeOf(getX(), 1)})) ||
+      failed(expectF32State(*this, "state", getState().getType())))
+    return failure();
+  return expectOnlyUse(*this, "state", getState());
+}
+
+LogicalResult SelectiveScanOp::verify() {
+  if (failed(expectRows(*this, "u", getU())) || failed(expectStatic(*this, "A", getA())) ||
+      failed(expectShape(*this, "A", getA().getType(), {sizeOf(getU(), 1), kAny})))
+    return failure();
+  int64_t tokens = sizeOf(getU(), 0), channels = sizeOf(getU(), 1), states = sizeOf(getA(), 1);
+  if (failed(expectShape(*this, "B", getB().getType(), {tokens, states})) ||
+      failed(expectShape(*this, "C", getC().getType(), {tokens, states})) || failed(expectRows(*this, "B", getB())) ||
+      failed(expectRows(*this, "C", getC())))
+    return failure();
+  if (getD() && failed(expectShape(*this, "D", getD().getType(), {channels})))
+    return failure();
+  if (getDeltaBias() && failed(expectShape(*this, "delta_bias", getDeltaBias().getType(), {channels})))
+    return failure();
+  if (getZ() && failed(expectShape(*this, "z", getZ().getType(), {tokens, channels})))
+    return failure();
+  if (failed(expectShape(*this, "segments", getSegments().getType(), {kAny})) ||
+      failed(expectState(*this, "state", getState().getType(), {states, channels})) ||
+      failed(expectF32State(*this, "state", getState().getType())))
+    return failure();
+  return expectOnlyUse(*this, "state", getState());
+}
+
+LogicalResult SlidingWindowAttentionOp::verify() {
+  StateType state = getKeyState().getType();
+  if (failed(expectState(*this, "states", state, {kAny, kAny, kAny})) || failed(expectRows(*this, "q", getQ())) ||
+      failed(expectRows(*this, "k and v", getK())))
+    return failure();
+  int64_t kvHeads = state.getShape()[0], slots = state.getShape()[1], headDim = state.getShape()[2];
+  if (failed(expectShape(*this, "k and v", getK().getType(), {sizeOf(getQ(), 0), kvHeads * headDim})))
+    return failure();
+  int64_t width = sizeOf(getQ(), 1);
+  if (width % (kvHeads * headDim))
+    return emitOpError() << "expected the width of q to be a multiple of " << kvHeads * headDim << " (" << kvHeads
+                         << " key/value heads of " << headDim << " lanes), got " << width;
+  if (getWindow() && static_cast<int64_t>(*getWindow()) < 1)
+    return emitOpError() << "expected a positive window, got " << static_cast<int64_t>(*getWindow());
+  if (getWindow() && static_cast<int64_t>(*getWindow()) != slots)
+    return emitOpError() << "expected as many ring slots as the window, " << static_cast<int64_t>(*getWindow())
+                         << ", got " << slots;
+  if (failed(expectShape(*this, "segments", getSegments().getType(), {kAny})) ||
+      failed(expectShape(*this, "positions", getPositions().getType(), {kAny})) ||
+      failed(expectOnlyUse(*this, "key_state", getKeyState())))
+    return failure();
+  return expectOnlyUse(*this, "value_state", getValueState());
+}
+
+//===----------------------------------------------------------------------===//
+// KernelOp
+//===----------------------------------------------------------------------===//
+
+void KernelOp::getAsmBlockArgumentNames(Region &region, OpAsmSetValueNameFn setName) {}
+
+ParseResult KernelOp::parse(OpAsmParser &parser, OperationState &result) {
+  StringAttr name;
+  SmallVector<OpAsmParser::UnresolvedOperand> operands;
+  SmallVector<OpAsmParser::Argument> arguments;
+  SmallVector<Type> types;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseAttribute(name, "name", result.attributes) || parser.parseKeyword("ins"))
+    return failure();
+  auto parseInput = [&]() -> ParseResult {
+    OpAsmParser::Argument &argument = arguments.emplace_back();
+    if (parser.parseArgument(argument) || parser.parseEqual() || parser.parseOperand(operands.emplace_back()) ||
+        parser.parseColonType(argument.type))
+      return failure();
+    types.push_back(argument.type);
+    return success();
+  };
+  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, parseInput) ||
+      parser.resolveOperands(operands, types, loc, result.operands) ||
+      parser.parseOptionalArrowTypeList(result.types) ||
+      parser.parseOptionalAttrDictWithKeyword(result.attributes) ||
+      parser.parseRegion(*result.addRegion(), arguments))
+    return failure();
+  return success();
+}
+
+void KernelOp::print(OpAsmPrinter &printer) {
+  printer << ' ' << getNameAttr() << " ins(";
+  llvm::interleaveComma(llvm::zip(getBody().getArguments(), getInputs()), printer, [&](auto pair) {
+    printer << std::get<0>(pair) << " = " << std::get<1>(pair) << " : " << std::get<1>(pair).getType();
+  });
+  printer << ')';
+  printer.printOptionalArrowTypeList(getResultTypes());
+  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(), {"name"});
+  printer << ' ';
+  printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
+}
+
+LogicalResult KernelOp::verify() {
+  Block &block = getBody().front();
+  if (block.getArgumentTypes() != getInputs().getTypes())
+    return emitOpError() << "expected block arguments of the operands' types, got "
+                         << llvm::to_vector(block.getArgumentTypes());
+  auto yield = dyn_cast<YieldOp>(block.getTerminator());
+  if (!yield)
+    return emitOpError() << "expected a samba.yield at the end, got " << block.getTerminator()->getName();
+  if (yield.getValues().getTypes() != getResultTypes())
+    return emitOpError() << "expected to yield the results' types " << llvm::to_vector(getResultTypes()) << ", got "
+                         << llvm::to_vector(yield.getValues().getTypes());
+  return success();
+}

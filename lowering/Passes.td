@@ -1,0 +1,42 @@
+//===- Passes.td - lowering passes ----------------------------------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef SAMBA_LOWERING_PASSES_TD
+#define SAMBA_LOWERING_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def SambaLowerToCpu : Pass<"samba-lower-to-cpu", "::mlir::ModuleOp"> {
+  let summary = "turns kernels into parallel loops over memory";
+  let description = [{
+    Rewrites every function of samba IR that `samba-plan-memory` has prepared. Values become buffers: function
+    arguments and results of the caller, everything else at planned places of one arena (no allocation, no copy);
+    weights and states are views into the artefact's weights and the sequences' states. Each kernel becomes
+    `scf.forall` loops of vector code, one for each barrier it needs.
+
+    A public function becomes an entry point of the C contract (`runtime/include/samba/abi.h`); a private one is
+    called with buffers and base offsets.
+  }];
+  let options = [
+    Option<"target", "target", "std::string", "\"x86-64-v4\"", "target description: x86-64-v3, x86-64-v4, neon or a CPU name">
+  ];
+  let dependentDialects = ["::samba::SambaDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+}
+
+def SambaTeamLoops : Pass<"samba-team-loops", "::mlir::ModuleOp"> {
+  let summary = "turns parallel loops into chunks claimed by a team of threads";
+  let description = [{
+    Each outermost `scf.forall` becomes a loop in which the calling thread claims chunks of the iteration space from
+    the team (`samba_team.claim`) until none is left, followed by the team's barrier. Loops of one function see the
+    team as its first argument. Functions without `scf.forall` are left alone.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect"];
+}
+
+#endif // SAMBA_LOWERING_PASSES_TD
