@@ -1,0 +1,248 @@
+//===- Emitter.cpp - building vector code over memory ---------------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lowering/cpu/Emitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace samba;
+
+//===----------------------------------------------------------------------===//
+// Integers
+//===----------------------------------------------------------------------===//
+
+Value Emitter::index(int64_t value) { return arith::ConstantIndexOp::create(b, loc, value); }
+Value Emitter::add(Value x, Value y) { return b.createOrFold<arith::AddIOp>(loc, x, y); }
+Value Emitter::sub(Value x, Value y) { return b.createOrFold<arith::SubIOp>(loc, x, y); }
+Value Emitter::mul(Value x, Value y) { return b.createOrFold<arith::MulIOp>(loc, x, y); }
+Value Emitter::divFloor(Value x, int64_t y) { return b.createOrFold<arith::DivUIOp>(loc, x, index(y)); }
+Value Emitter::remainder(Value x, int64_t y) { return b.createOrFold<arith::RemUIOp>(loc, x, index(y)); }
+Value Emitter::minimum(Value x, Value y) { return b.createOrFold<arith::MinSIOp>(loc, x, y); }
+Value Emitter::maximum(Value x, Value y) { return b.createOrFold<arith::MaxSIOp>(loc, x, y); }
+
+Value Emitter::less(Value x, Value y) {
+  return b.createOrFold<arith::CmpIOp>(loc, arith::CmpIPredicate::slt, x, y);
+}
+
+Value Emitter::equal(Value x, Value y) { return b.createOrFold<arith::CmpIOp>(loc, arith::CmpIPredicate::eq, x, y); }
+
+Value Emitter::loadIndex(Value memref, ValueRange indices) {
+  Value value = memref::LoadOp::create(b, loc, memref, indices);
+  return arith::IndexCastOp::create(b, loc, b.getIndexType(), value);
+}
+
+Value Emitter::rows(Value memref) { return b.createOrFold<memref::DimOp>(loc, memref, 0); }
+
+//===----------------------------------------------------------------------===//
+// Control
+//===----------------------------------------------------------------------===//
+
+void Emitter::loop(Value lower, Value upper, int64_t step, Body body) {
+  scf::ForOp::create(b, loc, lower, upper, index(step), ValueRange{},
+                     [&](OpBuilder &, Location, Value iv, ValueRange) {
+                       body(iv);
+                       scf::YieldOp::create(b, loc);
+                     });
+}
+
+SmallVector<Value> Emitter::loop(Value lower, Value upper, int64_t step, ValueRange initial, CarriedBody body) {
+  auto op = scf::ForOp::create(b, loc, lower, upper, index(step), initial,
+                               [&](OpBuilder &, Location, Value iv, ValueRange carried) {
+                                 scf::YieldOp::create(b, loc, body(iv, carried));
+                               });
+  return llvm::to_vector_of<Value>(op.getResults());
+}
+
+void Emitter::when(Value condition, llvm::function_ref<void()> then) {
+  scf::IfOp::create(b, loc, condition, [&](OpBuilder &, Location) {
+    then();
+    scf::YieldOp::create(b, loc);
+  });
+}
+
+void Emitter::whenElse(Value condition, llvm::function_ref<void()> then, llvm::function_ref<void()> otherwise) {
+  scf::IfOp::create(
+      b, loc, condition,
+      [&](OpBuilder &, Location) {
+        then();
+        scf::YieldOp::create(b, loc);
+      },
+      [&](OpBuilder &, Location) {
+        otherwise();
+        scf::YieldOp::create(b, loc);
+      });
+}
+
+void Emitter::parallel(ArrayRef<Value> sizes, llvm::function_ref<void(ValueRange)> body) {
+  SmallVector<OpFoldResult> bounds(sizes.begin(), sizes.end());
+  scf::ForallOp::create(b, loc, bounds, ValueRange{}, std::nullopt,
+                        [&](OpBuilder &, Location, ValueRange arguments) {
+                          body(arguments);
+                          scf::InParallelOp::create(b, loc);
+                        });
+}
+
+//===----------------------------------------------------------------------===//
+// Strips
+//===----------------------------------------------------------------------===//
+
+void Emitter::strips(int64_t width, int64_t lanes, StripBody body) {
+  int64_t whole = width - width % lanes;
+  if (whole == lanes)
+    body(index(0), lanes);
+  else if (whole > 0)
+    loop(index(0), index(whole), lanes, [&](Value column) { body(column, lanes); });
+  if (whole < width)
+    body(index(whole), width - whole);
+}
+
+void Emitter::strip(Value block, int64_t width, int64_t lanes, StripBody body) {
+  int64_t count = width / lanes, tail = width % lanes;
+  if (count == 0)
+    return body(index(0), tail);
+  if (tail == 0)
+    return body(mul(block, lanes), lanes);
+  whenElse(
+      less(block, index(count)), [&] { body(mul(block, lanes), lanes); },
+      [&] { body(index(count * lanes), tail); });
+}
+
+SmallVector<std::pair<int64_t, int64_t>> Emitter::stripList(int64_t width, int64_t lanes) {
+  SmallVector<std::pair<int64_t, int64_t>> list;
+  for (int64_t column = 0; column < width; column += lanes)
+    list.emplace_back(column, std::min(lanes, width - column));
+  return list;
+}
+
+//===----------------------------------------------------------------------===//
+// Values
+//===----------------------------------------------------------------------===//
+
+VectorType Emitter::vectorType(int64_t lanes) { return VectorType::get({lanes}, b.getF32Type()); }
+
+Value Emitter::scalar(double value) { return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(value)); }
+
+Value Emitter::splat(double value, int64_t lanes) {
+  return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(vectorType(lanes), float(value)));
+}
+
+Value Emitter::broadcast(Value scalar, int64_t lanes) {
+  return vector::BroadcastOp::create(b, loc, VectorType::get({lanes}, scalar.getType()), scalar);
+}
+
+Value Emitter::load(Value memref, ValueRange indices, int64_t lanes) {
+  Type element = cast<MemRefType>(memref.getType()).getElementType();
+  Value value = vector::LoadOp::create(b, loc, VectorType::get({lanes}, element), memref, indices);
+  return element.isF32() ? value : arith::ExtFOp::create(b, loc, vectorType(lanes), value);
+}
+
+Value Emitter::loadScalar(Value memref, ValueRange indices) {
+  Value value = memref::LoadOp::create(b, loc, memref, indices);
+  return value.getType().isF32() ? value : arith::ExtFOp::create(b, loc, b.getF32Type(), value);
+}
+
+void Emitter::store(Value vector, Value memref, ValueRange indices) {
+  vector::StoreOp::create(b, loc, vector, memref, indices);
+}
+
+void Emitter::storeScalar(Value scalar, Value memref, ValueRange indices) {
+  memref::StoreOp::create(b, loc, scalar, memref, indices);
+}
+
+Value Emitter::head(Value vector, int64_t lanes) {
+  if (cast<VectorType>(vector.getType()).getNumElements() == lanes)
+    return vector;
+  return vector::ExtractStridedSliceOp::create(b, loc, vector, ArrayRef<int64_t>{0}, ArrayRef<int64_t>{lanes},
+                                               ArrayRef<int64_t>{1});
+}
+
+Value Emitter::extract(Value vector, int64_t lane) { return vector::ExtractOp::create(b, loc, vector, lane); }
+
+Value Emitter::insert(Value scalar, Value vector, int64_t lane) {
+  return vector::InsertOp::create(b, loc, scalar, vector, lane);
+}
+
+// Lanes are summed pairwise ("reassoc"), as a vector unit does it; the order is fixed by the number of lanes.
+Value Emitter::sum(Value vector) {
+  auto reduction = vector::ReductionOp::create(b, loc, vector::CombiningKind::ADD, vector,
+                                               arith::FastMathFlags::reassoc);
+  return reduction;
+}
+
+Value Emitter::largest(Value vector) {
+  auto reduction = vector::ReductionOp::create(b, loc, vector::CombiningKind::MAXNUMF, vector,
+                                               arith::FastMathFlags::nnan | arith::FastMathFlags::nsz);
+  return reduction;
+}
+
+Value Emitter::addf(Value x, Value y) { return arith::AddFOp::create(b, loc, x, y); }
+Value Emitter::subf(Value x, Value y) { return arith::SubFOp::create(b, loc, x, y); }
+Value Emitter::mulf(Value x, Value y) { return arith::MulFOp::create(b, loc, x, y); }
+Value Emitter::divf(Value x, Value y) { return arith::DivFOp::create(b, loc, x, y); }
+Value Emitter::negf(Value x) { return arith::NegFOp::create(b, loc, x); }
+Value Emitter::fma(Value x, Value y, Value z) { return math::FmaOp::create(b, loc, x, y, z); }
+
+// Compare and select, because this form is one instruction on every target, unlike the IEEE maximum operations.
+Value Emitter::maxf(Value x, Value y) {
+  Value greater = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, x, y);
+  return arith::SelectOp::create(b, loc, greater, x, y);
+}
+
+Value Emitter::constantLike(Value like, double value) {
+  Type type = like.getType();
+  FloatAttr element = b.getFloatAttr(getElementTypeOrSelf(type), value);
+  if (auto vector = dyn_cast<VectorType>(type))
+    return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(vector, Attribute(element)));
+  return arith::ConstantOp::create(b, loc, element);
+}
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+Value Emitter::pointerAdd(Value pointer, Value bytes) {
+  Value offset = arith::IndexCastOp::create(b, loc, b.getI64Type(), bytes);
+  return LLVM::GEPOp::create(b, loc, pointer.getType(), b.getI8Type(), pointer, ValueRange{offset});
+}
+
+Value Emitter::loadField(Value pointer, size_t offset, Type type) {
+  Value field = offset ? pointerAdd(pointer, index(offset)) : pointer;
+  return LLVM::LoadOp::create(b, loc, type, field);
+}
+
+// A memref is its descriptor: two pointers, offset, sizes, strides. Building it by hand and casting is how a bare
+// pointer of the C contract enters the memref world; the cast disappears in the conversion to LLVM.
+Value Emitter::memrefAt(Value pointer, MemRefType type, Value rows) {
+  Type word = b.getI64Type();
+  auto words = LLVM::LLVMArrayType::get(word, type.getRank());
+  auto descriptorType =
+      LLVM::LLVMStructType::getLiteral(b.getContext(), {pointer.getType(), pointer.getType(), word, words, words});
+  Value descriptor = LLVM::PoisonOp::create(b, loc, descriptorType);
+  auto set = [&](Value value, ArrayRef<int64_t> position) {
+    descriptor = LLVM::InsertValueOp::create(b, loc, descriptor, value, position);
+  };
+  auto constant = [&](int64_t value) -> Value {
+    return LLVM::ConstantOp::create(b, loc, word, b.getI64IntegerAttr(value));
+  };
+  set(pointer, {0});
+  set(pointer, {1});
+  set(constant(0), {2});
+  int64_t stride = 1;
+  for (int64_t i = type.getRank() - 1; i >= 0; --i) {
+    bool dynamic = type.isDynamicDim(i);
+    set(dynamic ? Value(arith::IndexCastOp::create(b, loc, word, rows)) : constant(type.getDimSize(i)), {3, i});
+    set(constant(stride), {4, i});
+    stride *= dynamic ? 1 : type.getDimSize(i);
+  }
+  return UnrealizedConversionCastOp::create(b, loc, type, descriptor).getResult(0);
+}

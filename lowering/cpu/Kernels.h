@@ -1,0 +1,74 @@
+//===- Kernels.h - vector code of each operation -----------------*- C++ -*-===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One function per operation of the dialect: it emits the parallel loops that compute the operation from buffers into
+// buffers. What an operation means stands in dialect/SambaOps.td; here stands how it is computed.
+//
+// Buffers are memrefs. Rows are `[T, D]` with a static width and unit stride along it (a slice of columns has a row
+// stride wider than D). Results never overlap operands. Weights have the shape of their packed layout.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOWERING_CPU_KERNELS_H
+#define LOWERING_CPU_KERNELS_H
+
+#include "dialect/Samba.h"
+#include "lowering/cpu/Emitter.h"
+
+namespace samba {
+
+/// The states of one state argument: sequence `s` has its slice at `pointers[s] + offset`.
+struct StateBuffer {
+  mlir::Value pointers; // !llvm.ptr to an array of pointers, one per sequence
+  mlir::Value offset;   // index, bytes
+  StateType type;
+
+  /// The slice of one sequence, as a memref of the state's shape.
+  mlir::Value slice(Emitter &e, mlir::Value sequence) const;
+};
+
+/// Rows.cpp
+void emitEmbedding(Emitter &e, mlir::Value tokens, mlir::Value table, mlir::Value result);
+void emitGatherRows(Emitter &e, mlir::Value x, mlir::Value rows, mlir::Value result);
+void emitCopy(Emitter &e, mlir::Value x, mlir::Value result);
+void emitRmsNorm(Emitter &e, mlir::Value x, mlir::Value weight, double eps, mlir::Value result);
+void emitSwiglu(Emitter &e, mlir::Value gate, mlir::Value up, mlir::Value result);
+void emitAdd(Emitter &e, mlir::Value x, mlir::Value y, mlir::Value result);
+
+/// Linear.cpp: result = x weight^T + bias + residual; `bias` and `residual` may be null. `weight` is
+/// `[N/W, K, W]` in panels.
+void emitLinear(Emitter &e, mlir::Value x, mlir::Value weight, mlir::Value bias, mlir::Value residual,
+                mlir::Value result);
+
+/// Rotary.cpp
+void emitRotaryTable(Emitter &e, mlir::Value segments, mlir::Value positions, double theta, mlir::Value result);
+void emitRotary(Emitter &e, mlir::Value x, mlir::Value table, mlir::Value result);
+
+/// Convolution.cpp: `weight` is `[K, D]`.
+void emitCausalConv1d(Emitter &e, mlir::Value x, mlir::Value weight, mlir::Value bias, mlir::Value segments,
+                      const StateBuffer &state, Activation activation, mlir::Value result);
+
+/// Scan.cpp: `A` is `[N, E]`; D, z and deltaBias may be null.
+struct ScanBuffers {
+  mlir::Value u, delta, A, B, C, segments, D, z, deltaBias, result;
+  bool softplus = false;
+};
+void emitSelectiveScan(Emitter &e, const ScanBuffers &buffers, const StateBuffer &state);
+
+/// Attention.cpp
+struct AttentionBuffers {
+  mlir::Value q, k, v, segments, positions, result;
+  bool windowed = true;
+};
+void emitAttention(Emitter &e, const AttentionBuffers &buffers, const StateBuffer &keys, const StateBuffer &values);
+
+/// The sequence that owns a row: the first `s` with `segments[s + 1] > row` (Rows.cpp).
+mlir::Value findSegment(Emitter &e, mlir::Value segments, mlir::Value row);
+
+} // namespace samba
+
+#endif // LOWERING_CPU_KERNELS_H

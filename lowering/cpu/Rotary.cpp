@@ -1,0 +1,53 @@
+//===- Rotary.cpp - rotary embedding ---------------------------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lowering/cpu/Kernels.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace samba;
+
+// Frequencies are constants in the code, in f64: an f32 frequency would be wrong by a radian at position 10^7.
+void samba::emitRotaryTable(Emitter &e, Value segments, Value positions, double theta, Value result) {
+  int64_t headDim = cast<MemRefType>(result.getType()).getDimSize(1), half = headDim / 2;
+  e.parallel({e.rows(result)}, [&](ValueRange item) {
+    Value row = item[0], sequence = findSegment(e, segments, row);
+    Value position = e.add(e.loadIndex(positions, sequence), e.sub(row, e.loadIndex(segments, sequence)));
+    Value word = arith::IndexCastOp::create(e.b, e.loc, e.b.getI64Type(), position);
+    Value p = arith::SIToFPOp::create(e.b, e.loc, e.b.getF64Type(), word);
+    for (auto [first, lanes] : Emitter::stripList(half, e.target.lanes() / 2)) {
+      SmallVector<double> frequencies;
+      for (int64_t i = first; i < first + lanes; ++i)
+        frequencies.push_back(std::pow(theta, -2.0 * i / headDim));
+      auto type = VectorType::get({lanes}, e.b.getF64Type());
+      Value frequency =
+          arith::ConstantOp::create(e.b, e.loc, DenseElementsAttr::get(type, ArrayRef<double>(frequencies)));
+      auto [cosine, sine] = e.cosSin(e.mulf(e.broadcast(p, lanes), frequency));
+      e.store(cosine, result, {row, e.index(first)});
+      e.store(sine, result, {row, e.index(half + first)});
+    }
+  });
+}
+
+void samba::emitRotary(Emitter &e, Value x, Value table, Value result) {
+  int64_t width = cast<MemRefType>(x.getType()).getDimSize(1);
+  int64_t headDim = cast<MemRefType>(table.getType()).getDimSize(1), half = headDim / 2;
+  e.parallel({e.rows(x), e.index(width / headDim)}, [&](ValueRange item) {
+    Value row = item[0], head = e.mul(item[1], headDim);
+    e.strips(half, e.target.lanes(), [&](Value column, int64_t n) {
+      Value low = e.add(head, column), high = e.add(low, half);
+      Value a = e.load(x, {row, low}, n), b = e.load(x, {row, high}, n);
+      Value c = e.load(table, {row, column}, n), s = e.load(table, {row, e.add(column, half)}, n);
+      e.store(e.subf(e.mulf(a, c), e.mulf(b, s)), result, {row, low});
+      e.store(e.fma(a, s, e.mulf(b, c)), result, {row, high});
+    });
+  });
+}

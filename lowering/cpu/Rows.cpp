@@ -1,0 +1,131 @@
+//===- Rows.cpp - row-wise operations ----------------------------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lowering/cpu/Kernels.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace samba;
+
+namespace {
+
+int64_t widthOf(Value memref) { return cast<MemRefType>(memref.getType()).getShape().back(); }
+
+/// Elementwise work is cut into pieces of this many columns, so that a single row also feeds all threads.
+constexpr int64_t kColumnsPerPiece = 512;
+
+/// A parallel loop over rows and pieces of columns, and within each piece over strips of two vectors.
+void emitElementwise(Emitter &e, Value result, llvm::function_ref<void(ValueRange, int64_t)> body) {
+  int64_t width = widthOf(result), lanes = 2 * e.target.lanes();
+  Value pieces = e.index(llvm::divideCeil(width, kColumnsPerPiece));
+  e.parallel({e.rows(result), pieces}, [&](ValueRange item) {
+    e.strip(item[1], width, kColumnsPerPiece, [&](Value first, int64_t columns) {
+      e.strips(columns, lanes, [&](Value column, int64_t n) { body({item[0], e.add(first, column)}, n); });
+    });
+  });
+}
+
+} // namespace
+
+Value StateBuffer::slice(Emitter &e, Value sequence) const {
+  auto pointerType = LLVM::LLVMPointerType::get(e.b.getContext());
+  Value word = arith::IndexCastOp::create(e.b, e.loc, e.b.getI64Type(), sequence);
+  Value slot = LLVM::GEPOp::create(e.b, e.loc, pointerType, pointerType, pointers, ValueRange{word});
+  Value base = LLVM::LoadOp::create(e.b, e.loc, pointerType, slot);
+  return e.memrefAt(e.pointerAdd(base, offset), MemRefType::get(type.getShape(), type.getElementType()));
+}
+
+Value samba::findSegment(Emitter &e, Value segments, Value row) {
+  Value count = e.sub(e.rows(segments), e.index(1));
+  auto search = scf::WhileOp::create(
+      e.b, e.loc, TypeRange{e.b.getIndexType(), e.b.getIndexType()}, ValueRange{e.index(0), count},
+      [&](OpBuilder &, Location, ValueRange bounds) {
+        scf::ConditionOp::create(e.b, e.loc, e.less(bounds[0], bounds[1]), bounds);
+      },
+      [&](OpBuilder &, Location, ValueRange bounds) {
+        Value middle = e.divFloor(e.add(bounds[0], bounds[1]), 2);
+        Value next = e.add(middle, 1);
+        Value before = e.less(row, e.loadIndex(segments, next));
+        Value low = arith::SelectOp::create(e.b, e.loc, before, bounds[0], next);
+        Value high = arith::SelectOp::create(e.b, e.loc, before, middle, bounds[1]);
+        scf::YieldOp::create(e.b, e.loc, ValueRange{low, high});
+      });
+  return search.getResult(0);
+}
+
+// The table is row-major, or in panels when it is also the matrix of the head. In a panel the elements of a row are
+// `panel width` apart: scalar loads, but of one row per token only.
+void samba::emitEmbedding(Emitter &e, Value tokens, Value table, Value result) {
+  int64_t width = widthOf(result);
+  auto tableType = cast<MemRefType>(table.getType());
+  e.parallel({e.rows(tokens)}, [&](ValueRange item) {
+    Value row = e.loadIndex(tokens, item[0]);
+    if (tableType.getRank() == 2) {
+      e.strips(width, 2 * e.target.lanes(), [&](Value column, int64_t n) {
+        e.store(e.load(table, {row, column}, n), result, {item[0], column});
+      });
+      return;
+    }
+    int64_t panel = tableType.getDimSize(2);
+    Value block = e.divFloor(row, panel), lane = e.remainder(row, panel);
+    e.loop(e.index(0), e.index(width), 1, [&](Value column) {
+      e.storeScalar(e.loadScalar(table, {block, column, lane}), result, {item[0], column});
+    });
+  });
+}
+
+void samba::emitGatherRows(Emitter &e, Value x, Value rows, Value result) {
+  emitElementwise(e, result, [&](ValueRange at, int64_t n) {
+    Value row = e.loadIndex(rows, at[0]);
+    e.store(e.load(x, {row, at[1]}, n), result, at);
+  });
+}
+
+void samba::emitCopy(Emitter &e, Value x, Value result) {
+  emitElementwise(e, result, [&](ValueRange at, int64_t n) { e.store(e.load(x, at, n), result, at); });
+}
+
+void samba::emitSwiglu(Emitter &e, Value gate, Value up, Value result) {
+  emitElementwise(e, result, [&](ValueRange at, int64_t n) {
+    e.store(e.mulf(e.silu(e.load(gate, at, n)), e.load(up, at, n)), result, at);
+  });
+}
+
+void samba::emitAdd(Emitter &e, Value x, Value y, Value result) {
+  emitElementwise(e, result, [&](ValueRange at, int64_t n) {
+    e.store(e.addf(e.load(x, at, n), e.load(y, at, n)), result, at);
+  });
+}
+
+void samba::emitRmsNorm(Emitter &e, Value x, Value weight, double eps, Value result) {
+  int64_t width = widthOf(x), lanes = 2 * e.target.lanes(), whole = width - width % lanes;
+  e.parallel({e.rows(x)}, [&](ValueRange item) {
+    Value row = item[0], total = e.scalar(0);
+    if (whole > 0) {
+      SmallVector<Value> squares =
+          e.loop(e.index(0), e.index(whole), lanes, e.splat(0, lanes), [&](Value column, ValueRange carried) {
+            Value v = e.load(x, {row, column}, lanes);
+            return SmallVector<Value>{e.fma(v, v, carried[0])};
+          });
+      total = e.sum(squares[0]);
+    }
+    if (whole < width) {
+      Value v = e.load(x, {row, e.index(whole)}, width - whole);
+      total = e.addf(total, e.sum(e.mulf(v, v)));
+    }
+    Value mean = e.addf(e.mulf(total, e.scalar(1.0 / width)), e.scalar(eps));
+    Value scale = e.divf(e.scalar(1), e.sqrt(mean));
+    e.strips(width, lanes, [&](Value column, int64_t n) {
+      Value scaled = e.mulf(e.load(x, {row, column}, n), e.broadcast(scale, n));
+      e.store(e.mulf(scaled, e.load(weight, column, n)), result, {row, column});
+    });
+  });
+}
