@@ -1,0 +1,33 @@
+//===- Pipelines.h - the target-independent phases ---------------*- C++ -*-===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One function per phase of a compile: import -> optimise -> fuse -> schedule -> lower -> emit. Each adds its passes.
+// Lowering pipelines stand with their targets (lowering/cpu/Pipeline.h).
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PASSES_PIPELINES_H
+#define PASSES_PIPELINES_H
+
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringRef.h"
+#include <cstdint>
+
+namespace samba {
+
+/// Model-level rewriting. `precision` is the element type of weight matrices: "f32" or "bf16".
+void buildOptimisePipeline(mlir::OpPassManager &pm, llvm::StringRef precision);
+
+/// Forms kernels.
+void buildFusePipeline(mlir::OpPassManager &pm);
+
+/// Layouts of weights, in panels of `panelWidth` outputs, and places of weights and states.
+void buildSchedulePipeline(mlir::OpPassManager &pm, int64_t panelWidth);
+
+} // namespace samba
+
+#endif // PASSES_PIPELINES_H
