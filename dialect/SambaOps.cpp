@@ -110,6 +110,8 @@ LogicalResult WeightOp::verify() {
       return emitOpError() << "expected between 1 and 2^40 elements, got shape " << shapeText(type.getShape());
     elements *= size;
   }
+  if (!type.getElementType().isF32() && !type.getElementType().isBF16() && !type.getElementType().isF16())
+    return emitOpError() << "expected f32, bf16 or f16 elements, got " << type.getElementType();
   if (type.getEncoding()) {
     if (!isa<LayoutAttr>(type.getEncoding()))
       return emitOpError() << "expected a #samba.layout encoding, got " << type.getEncoding();
@@ -118,8 +120,8 @@ LogicalResult WeightOp::verify() {
   }
   if (getTransform() == WeightTransform::NegExp && !type.getElementType().isF32())
     return emitOpError() << "expected f32 for the transform neg_exp, got " << type.getElementType();
-  if (getOffset() && *getOffset() < 0)
-    return emitOpError() << "expected a non-negative offset, got " << *getOffset();
+  if (auto offset = static_cast<int64_t>(getOffset().value_or(0)); offset < 0)
+    return emitOpError() << "expected a non-negative offset, got " << offset;
   return success();
 }
 
@@ -200,6 +202,12 @@ LogicalResult RotaryOp::verify() {
 //===----------------------------------------------------------------------===//
 // Operations along time
 //===----------------------------------------------------------------------===//
+
+LogicalResult CausalConv1dOp::inferReturnTypes(MLIRContext *context, std::optional<Location> location, Adaptor adaptor,
+                                               SmallVectorImpl<Type> &types) {
+  types.assign({adaptor.getX().getType(), adaptor.getState().getType()});
+  return success();
+}
 
 LogicalResult CausalConv1dOp::verify() {
   if (failed(expectRows(*this, "x", getX())) || failed(expectStatic(*this, "weight", getWeight())) ||
@@ -307,15 +315,22 @@ void KernelOp::print(OpAsmPrinter &printer) {
 }
 
 LogicalResult KernelOp::verify() {
+  // Diagnostics print an empty list as nothing.
+  auto text = [](TypeRange types) {
+    std::string text;
+    llvm::raw_string_ostream os(text);
+    llvm::interleaveComma(types, os, [&](Type type) { os << '\'' << type << '\''; });
+    return types.empty() ? "none" : text;
+  };
   Block &block = getBody().front();
   if (block.getArgumentTypes() != getInputs().getTypes())
-    return emitOpError() << "expected block arguments of the operands' types, got "
-                         << llvm::to_vector(block.getArgumentTypes());
+    return emitOpError() << "expected block arguments of the operands' types " << text(getInputs().getTypes())
+                         << ", got " << text(block.getArgumentTypes());
   auto yield = dyn_cast<YieldOp>(block.getTerminator());
   if (!yield)
     return emitOpError() << "expected a samba.yield at the end, got " << block.getTerminator()->getName();
   if (yield.getValues().getTypes() != getResultTypes())
-    return emitOpError() << "expected to yield the results' types " << llvm::to_vector(getResultTypes()) << ", got "
-                         << llvm::to_vector(yield.getValues().getTypes());
+    return emitOpError() << "expected to yield the results' types " << text(getResultTypes()) << ", got "
+                         << text(yield.getValues().getTypes());
   return success();
 }

@@ -194,8 +194,8 @@ def Samba_RotaryOp : Samba_Op<"rotary", [Pure, AllTypesMatch<["x", "result"]>]> 
 // Operations along time
 //===----------------------------------------------------------------------===//
 
-def Samba_CausalConv1dOp : Samba_Op<"causal_conv1d",
-    [Pure, AllTypesMatch<["x", "result"]>, AllTypesMatch<["state", "new_state"]>]> {
+// The result types are inferred by hand: what AllTypesMatch generates counts operands as if the bias were always there.
+def Samba_CausalConv1dOp : Samba_Op<"causal_conv1d", [Pure, InferTypeOpAdaptor]> {
   let summary = "depthwise causal convolution over time";
   let description = [{
     Within each sequence, with `x[-K+1 .. -1]` from the state (zeros for a fresh one):

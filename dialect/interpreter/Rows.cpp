@@ -1,0 +1,116 @@
+//===- Rows.cpp - operations that look at one row at a time ---------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/interpreter/Operations.h"
+
+#include <algorithm>
+#include <cmath>
+
+using namespace llvm;
+
+namespace samba::reference {
+
+namespace {
+
+/// Rows of `source`, one for each index; `what` and `of` name them in the message.
+template <class F>
+Expected<Tensor<F>> selectRows(const Tensor<F> &source, const IntTensor &indices, StringRef what, StringRef of) {
+  if (Error error = checkRank(of, source.shape, 2))
+    return error;
+  if (Error error = checkRank(what, indices.shape, 1))
+    return error;
+  int64_t rows = source.shape[0], width = source.shape[1];
+  Tensor<F> y({indices.shape[0], width});
+  for (int64_t t = 0; t < indices.shape[0]; ++t) {
+    int64_t row = indices.data[t];
+    if (row < 0 || row >= rows)
+      return makeError("expected {0} between 0 and {1}, the rows of {2} less one; got {3} at {4}", what, rows - 1, of,
+                       row, t);
+    for (int64_t i = 0; i < width; ++i)
+      y(t, i) = source(row, i);
+  }
+  return y;
+}
+
+} // namespace
+
+template <class F> F silu(F v) { return v / (1 + std::exp(-v)); }
+
+template <class F> F softplus(F v) { return std::max(v, F(0)) + std::log1p(std::exp(-std::abs(v))); }
+
+template <class F> Expected<Tensor<F>> embedding(const IntTensor &tokens, const Tensor<F> &table) {
+  return selectRows(table, tokens, "tokens", "table");
+}
+
+template <class F> Expected<Tensor<F>> gatherRows(const Tensor<F> &x, const IntTensor &rows) {
+  return selectRows(x, rows, "rows", "x");
+}
+
+template <class F> Expected<Tensor<F>> rmsNorm(const Tensor<F> &x, const Tensor<F> &weight, F eps) {
+  if (Error error = checkRank("x", x.shape, 2))
+    return error;
+  int64_t tokens = x.shape[0], width = x.shape[1];
+  if (Error error = checkShape("weight", weight.shape, {width}))
+    return error;
+  Tensor<F> y(x.shape);
+  for (int64_t t = 0; t < tokens; ++t) {
+    F squares = 0;
+    for (int64_t j = 0; j < width; ++j)
+      squares += x(t, j) * x(t, j);
+    F root = std::sqrt(squares / F(width) + eps);
+    for (int64_t i = 0; i < width; ++i)
+      y(t, i) = x(t, i) / root * weight.data[i];
+  }
+  return y;
+}
+
+template <class F> Expected<Tensor<F>> linear(const Tensor<F> &x, const Tensor<F> &weight, const Tensor<F> *bias) {
+  if (Error error = checkRank("x", x.shape, 2))
+    return error;
+  if (Error error = checkRank("weight", weight.shape, 2))
+    return error;
+  int64_t tokens = x.shape[0], inputs = x.shape[1], outputs = weight.shape[0];
+  if (Error error = checkShape("weight", weight.shape, {outputs, inputs}))
+    return error;
+  if (bias)
+    if (Error error = checkShape("bias", bias->shape, {outputs}))
+      return error;
+  Tensor<F> y({tokens, outputs});
+  for (int64_t t = 0; t < tokens; ++t)
+    for (int64_t n = 0; n < outputs; ++n) {
+      F sum = 0;
+      for (int64_t k = 0; k < inputs; ++k)
+        sum += x(t, k) * weight(n, k);
+      y(t, n) = bias ? sum + bias->data[n] : sum;
+    }
+  return y;
+}
+
+template <class F> Expected<Tensor<F>> swiglu(const Tensor<F> &gate, const Tensor<F> &up) {
+  if (Error error = checkRank("gate", gate.shape, 2))
+    return error;
+  if (Error error = checkShape("up", up.shape, gate.shape))
+    return error;
+  Tensor<F> y(gate.shape);
+  for (size_t i = 0; i < y.data.size(); ++i)
+    y.data[i] = silu(gate.data[i]) * up.data[i];
+  return y;
+}
+
+#define INSTANTIATE(F)                                                                                                 \
+  template F silu(F);                                                                                                  \
+  template F softplus(F);                                                                                              \
+  template Expected<Tensor<F>> embedding(const IntTensor &, const Tensor<F> &);                                        \
+  template Expected<Tensor<F>> gatherRows(const Tensor<F> &, const IntTensor &);                                       \
+  template Expected<Tensor<F>> rmsNorm(const Tensor<F> &, const Tensor<F> &, F);                                       \
+  template Expected<Tensor<F>> linear(const Tensor<F> &, const Tensor<F> &, const Tensor<F> *);                        \
+  template Expected<Tensor<F>> swiglu(const Tensor<F> &, const Tensor<F> &);
+INSTANTIATE(float)
+INSTANTIATE(double)
+#undef INSTANTIATE
+
+} // namespace samba::reference
