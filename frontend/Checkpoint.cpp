@@ -1,0 +1,141 @@
+//===- Checkpoint.cpp - the weights of a model directory ------------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "frontend/Checkpoint.h"
+
+#include "frontend/Error.h"
+#include "frontend/Json.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include <map>
+
+using namespace llvm;
+using namespace samba;
+
+namespace {
+
+std::string joined(StringRef directory, StringRef name) {
+  if (sys::path::is_absolute(name))
+    return name.str();
+  SmallString<128> path(directory);
+  sys::path::append(path, name);
+  return path.str().str();
+}
+
+/// A shard's name comes from the index, which must not reach outside the directory.
+bool isPlainFileName(StringRef name) {
+  return !name.empty() && name != "." && name != ".." && name.find_first_of(StringRef("/\\\0", 3)) == StringRef::npos;
+}
+
+} // namespace
+
+Expected<std::unique_ptr<Checkpoint>> Checkpoint::open(StringRef directory, StringRef weightsFile) {
+  if (!sys::fs::is_directory(directory))
+    return makeError(directory + ": expected a model directory, found " +
+                     (sys::fs::exists(directory) ? "a file" : "nothing"));
+  constexpr StringLiteral kSingle = "model.safetensors", kIndex = "model.safetensors.index.json";
+  if (weightsFile.empty())
+    weightsFile =
+        !sys::fs::exists(joined(directory, kSingle)) && sys::fs::exists(joined(directory, kIndex)) ? kIndex : kSingle;
+  std::string weightsPath = joined(directory, weightsFile);
+  if (!sys::fs::exists(weightsPath)) {
+    bool isDefault = weightsFile == kSingle;
+    bool pickled = sys::fs::exists(joined(directory, "pytorch_model.bin")) ||
+                   sys::fs::exists(joined(directory, "pytorch_model.bin.index.json"));
+    return makeError(directory + ": expected " + weightsFile + (isDefault ? " or model.safetensors.index.json" : "") +
+                     ", found " +
+                     (pickled     ? "pytorch_model.bin, which must be converted to safetensors"
+                      : isDefault ? "neither"
+                                  : "nothing"));
+  }
+  std::unique_ptr<Checkpoint> result(new Checkpoint(directory));
+  Error failed = weightsFile.ends_with(".json") ? result->readIndex(weightsPath) : result->addShard(weightsPath);
+  if (failed)
+    return std::move(failed);
+  result->listTensors();
+  return std::move(result);
+}
+
+Error Checkpoint::addShard(StringRef shardPath) {
+  Expected<std::unique_ptr<SafeTensors>> file = SafeTensors::open(shardPath);
+  if (!file)
+    return file.takeError();
+  for (const TensorInfo &info : (*file)->tensors()) {
+    auto [entry, isNew] = tensors.try_emplace(info.name, Tensor{file->get(), &info});
+    if (!isNew)
+      return makeError(shardPath + ": tensor " + quoted(info.name) + ": expected it in one file, found it also in " +
+                       entry->second.file->file().path());
+  }
+  shards.push_back(std::move(*file));
+  return Error::success();
+}
+
+Error Checkpoint::readIndex(StringRef indexPath) {
+  Expected<json::Object> index = readJsonObject(indexPath);
+  if (!index)
+    return index.takeError();
+  const json::Object *weightMap = index->getObject("weight_map");
+  if (!weightMap)
+    return makeError(indexPath + ": key 'weight_map': expected an object, found " + describe(index->get("weight_map")));
+
+  // Sorted, so that the same broken checkpoint always gives the same message.
+  std::map<std::string, std::string> shardOf;
+  std::map<std::string, std::string> firstTensorOf;
+  for (auto &[key, value] : *weightMap) {
+    std::string name = StringRef(key).str();
+    std::optional<StringRef> shard = value.getAsString();
+    if (!shard || !isPlainFileName(*shard))
+      return makeError(indexPath + ": tensor " + quoted(name) +
+                       ": expected the name of a file in the directory, found " + describe(&value));
+    shardOf[name] = shard->str();
+    auto [first, isNew] = firstTensorOf.try_emplace(shard->str(), name);
+    if (!isNew && name < first->second)
+      first->second = name;
+  }
+  for (auto &[shard, tensor] : firstTensorOf) {
+    std::string shardPath = joined(path, shard);
+    if (!sys::fs::exists(shardPath))
+      return makeError(shardPath + ": missing, but " + indexPath + " says that tensor " + quoted(tensor) + " is in it");
+    if (Error failed = addShard(shardPath))
+      return failed;
+    for (const TensorInfo &info : shards.back()->tensors()) {
+      auto listed = shardOf.find(info.name);
+      if (listed == shardOf.end() || listed->second != shard)
+        return makeError(shardPath + ": tensor " + quoted(info.name) + ": expected it to be listed in " + indexPath +
+                         ", found " + (listed == shardOf.end() ? "nothing" : "it under " + quoted(listed->second)));
+    }
+  }
+  for (auto &[name, shard] : shardOf)
+    if (!tensors.count(name))
+      return makeError(joined(path, shard) + ": tensor " + quoted(name) + ": expected it, as " + indexPath +
+                       " lists it here, found nothing");
+  return Error::success();
+}
+
+void Checkpoint::listTensors() {
+  for (auto &entry : tensors)
+    names.push_back(entry.first().str());
+  llvm::sort(names);
+}
+
+const Checkpoint::Tensor *Checkpoint::find(StringRef name) const {
+  auto it = tensors.find(name);
+  return it == tensors.end() ? nullptr : &it->second;
+}
+
+Expected<TensorView> Checkpoint::lookup(StringRef name) const {
+  if (const Tensor *tensor = find(name))
+    return tensor->file->view(*tensor->info);
+  return makeError(path + ": tensor " + quoted(name) + ": expected it in the checkpoint, found nothing");
+}
+
+void Checkpoint::release(ArrayRef<uint8_t> bytes) const {
+  for (const std::unique_ptr<SafeTensors> &shard : shards)
+    if (shard->file().contains(bytes))
+      return shard->file().release(bytes);
+}
