@@ -249,6 +249,9 @@ LogicalResult FunctionLowering::lowerOp(Operation *op) {
       .Case([&](tensor::ExtractSliceOp slice) { return lowerSlice(slice); })
       .Case([&](LinearOp linear) { return lowerLinear(linear); })
       .Case([&](YieldOp) { return success(); })
+      // Sizes of slices: the lowering of a slice knows them from its source.
+      .Case([&](tensor::DimOp) { return success(); })
+      .Case([&](arith::ConstantOp) { return success(); })
       .Case([&](LoadWeightOp load) -> LogicalResult {
         auto weight = SymbolTable::lookupNearestSymbolFrom<WeightOp>(load, load.getWeightAttr());
         if (!weight || !weight.getOffset())

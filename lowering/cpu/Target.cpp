@@ -26,14 +26,15 @@ namespace {
 constexpr llvm::StringLiteral x86Features[] = {"sse4.2",      "popcnt",       "avx",
                                                "avx2",        "fma",          "f16c",
                                                "bmi",         "bmi2",         "lzcnt",
-                                               "movbe",       "avxvnni",      "avx512f",
+                                               "movbe",       "avxvnni",      "avxifma",
+                                               "avxvnniint8", "avxneconvert", "avx512f",
                                                "avx512bw",    "avx512cd",     "avx512dq",
                                                "avx512vl",    "avx512vnni",   "avx512bf16",
                                                "avx512fp16",  "avx512ifma",   "avx512vbmi",
-                                               "avx512vbmi2", "avx512bitalg", "gfni",
-                                               "vaes",        "vpclmulqdq",   "avx512vpopcntdq",
-                                               "avxvnniint8", "avxifma",      "avxneconvert",
-                                               "fma4",        "xop",          "tbm"};
+                                               "avx512vbmi2", "avx512bitalg", "avx512vpopcntdq",
+                                               "gfni",        "vaes",         "vpclmulqdq"};
+// Extensions that died out: the code does without them, so that it need not require them.
+constexpr llvm::StringLiteral abandonedFeatures[] = {"fma4", "xop", "tbm"};
 constexpr llvm::StringLiteral armFeatures[] = {"neon", "fullfp16", "dotprod", "bf16", "i8mm", "fp16fml", "sve", "sve2"};
 
 using Subtarget = std::unique_ptr<llvm::MCSubtargetInfo>;
@@ -105,6 +106,9 @@ llvm::Expected<CpuTarget> CpuTarget::get(llvm::StringRef name) {
     result.features = hostFeatures(*subtargetFor(result.cpu, ""));
 
   Subtarget subtarget = subtargetFor(result.cpu, result.features);
+  for (llvm::StringRef feature : abandonedFeatures)
+    if (hasFeature(*subtarget, feature))
+      result.features += (result.features.empty() ? "-" : ",-") + feature.str();
   auto has = [&](llvm::StringRef feature) { return hasFeature(*subtarget, feature); };
   auto require = [&](llvm::ArrayRef<llvm::StringLiteral> relevant) {
     for (llvm::StringRef feature : relevant)

@@ -1,0 +1,139 @@
+//===- Manifest.cpp - what an artefact says about itself ------------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lowering/emit/Manifest.h"
+
+#include "dialect/Samba.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "samba/abi.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using namespace samba;
+namespace json = llvm::json;
+
+static llvm::json::Value toJson(Attribute attribute) {
+  return llvm::TypeSwitch<Attribute, json::Value>(attribute)
+      .Case([](BoolAttr value) { return json::Value(value.getValue()); })
+      .Case([](IntegerAttr value) { return json::Value(value.getValue().getSExtValue()); })
+      .Case([](FloatAttr value) { return json::Value(value.getValueAsDouble()); })
+      .Case([](StringAttr value) { return json::Value(json::fixUTF8(value.getValue())); })
+      .Case([](TypeAttr value) { return json::Value(llvm::formatv("{0}", value.getValue()).str()); })
+      .Case([](DenseI64ArrayAttr value) { return json::Value(json::Array(value.asArrayRef())); })
+      .Case([](ArrayAttr value) {
+        json::Array array;
+        for (Attribute element : value)
+          array.push_back(toJson(element));
+        return json::Value(std::move(array));
+      })
+      .Case([](DictionaryAttr value) {
+        json::Object object;
+        for (NamedAttribute entry : value)
+          object[json::fixUTF8(entry.getName().getValue())] = toJson(entry.getValue());
+        return json::Value(std::move(object));
+      })
+      .Default([](Attribute) { return json::Value(nullptr); });
+}
+
+llvm::Error samba::recordInterface(ModuleOp module) {
+  auto entry = module.lookupSymbol<func::FuncOp>(SAMBA_ENTRY_SYMBOL);
+  if (!entry)
+    return llvm::createStringError("the module has no function @" SAMBA_ENTRY_SYMBOL);
+  Builder builder(module.getContext());
+  auto entryOf = [&](llvm::StringRef key, Attribute value) { return builder.getNamedAttr(key, value); };
+
+  llvm::SmallVector<Attribute> fields;
+  for (BlockArgument argument : entry.getArguments()) {
+    auto type = dyn_cast<StateType>(argument.getType());
+    if (!type)
+      continue;
+    auto name = entry.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "samba.name");
+    auto offset = entry.getArgAttrOfType<IntegerAttr>(argument.getArgNumber(), "samba.offset");
+    if (!name || !offset)
+      return llvm::createStringError("a state of @" SAMBA_ENTRY_SYMBOL " has no samba.name or no samba.offset");
+    fields.push_back(builder.getDictionaryAttr({entryOf("name", name), entryOf("offset", offset),
+                                                entryOf("shape", builder.getDenseI64ArrayAttr(type.getShape())),
+                                                entryOf("dtype", TypeAttr::get(type.getElementType()))}));
+  }
+
+  llvm::SmallVector<ProbeOp> probes;
+  module.walk([&](ProbeOp probe) { probes.push_back(probe); });
+  llvm::sort(probes, [](ProbeOp a, ProbeOp b) { return a.getIndex() < b.getIndex(); });
+  llvm::SmallVector<Attribute> probeEntries;
+  for (ProbeOp probe : probes) {
+    if (probe.getIndex() != probeEntries.size())
+      return llvm::createStringError("probe '" + probe.getName() + "' has index " + llvm::Twine(probe.getIndex()) +
+                                     ", expected " + llvm::Twine(probeEntries.size()));
+    int64_t width = cast<RankedTensorType>(probe.getX().getType()).getShape().back();
+    probeEntries.push_back(builder.getDictionaryAttr(
+        {entryOf("name", probe.getNameAttr()), entryOf("width", builder.getI64IntegerAttr(width))}));
+  }
+  module->setAttr("samba.interface",
+                  builder.getDictionaryAttr({entryOf("state", builder.getArrayAttr(fields)),
+                                             entryOf("probes", builder.getArrayAttr(probeEntries))}));
+  return llvm::Error::success();
+}
+
+llvm::Expected<Manifest> Manifest::create(ModuleOp module, const CpuTarget &target) {
+  auto missing = [](llvm::StringRef name) {
+    return llvm::createStringError("the module attribute '" + name + "' is missing; is the module lowered?");
+  };
+  auto model = module->getAttrOfType<DictionaryAttr>("samba.model");
+  auto interface = module->getAttrOfType<DictionaryAttr>("samba.interface");
+  auto stateBytes = module->getAttrOfType<IntegerAttr>("samba.state_bytes");
+  auto arenaBytes = module->getAttrOfType<IntegerAttr>("samba.arena_bytes_per_token");
+  if (!model)
+    return missing("samba.model");
+  if (!interface || !interface.getAs<ArrayAttr>("state") || !interface.getAs<ArrayAttr>("probes"))
+    return missing("samba.interface");
+  if (!stateBytes)
+    return missing("samba.state_bytes");
+  if (!arenaBytes)
+    return missing("samba.arena_bytes_per_token");
+
+  json::Value modelJson = toJson(model);
+  // Absent means unlimited.
+  modelJson.getAsObject()->try_emplace("max_context", nullptr);
+  bool narrow =
+      llvm::any_of(module.getOps<WeightOp>(), [](WeightOp op) { return op.getTensorType().getElementType().isBF16(); });
+
+  Manifest manifest;
+  manifest.root = json::Object{
+      {"abi_version", SAMBA_ABI_VERSION},
+      {"compiler", "samba-mlir " SAMBA_VERSION},
+      {"name", json::fixUTF8(module.getName().value_or("model"))},
+      {"precision", narrow ? "bf16" : "f32"},
+      {"model", std::move(modelJson)},
+      {"target",
+       json::Object{{"triple", target.triple}, {"cpu", target.cpu}, {"features", json::Array(target.required)}}},
+      {"entry", SAMBA_ENTRY_SYMBOL},
+      {"arena_bytes_per_token", arenaBytes.getInt()},
+      {"state", json::Object{{"bytes", stateBytes.getInt()}, {"fields", toJson(interface.get("state"))}}},
+      {"probes", toJson(interface.get("probes"))},
+      {"tokenizer", nullptr},
+      {"sources", json::Array()},
+  };
+  return manifest;
+}
+
+void Manifest::setTokenizer(const TokenizerSettings &settings) {
+  root["tokenizer"] =
+      json::Object{{"kind", "sentencepiece"}, {"add_bos", settings.addBos}, {"add_eos", settings.addEos}};
+}
+
+void Manifest::setWeights(uint64_t bytes, std::optional<llvm::StringRef> file) {
+  root["weights"] = json::Object{{"bytes", int64_t(bytes)},
+                                 {"file", file ? json::Value(json::fixUTF8(*file)) : json::Value(nullptr)}};
+}
+
+void Manifest::addSource(llvm::StringRef file, uint64_t bytes, uint64_t checksum) {
+  // In hexadecimal: JSON's numbers are not safe beyond 53 bits.
+  root.getArray("sources")->push_back(json::Object{
+      {"file", json::fixUTF8(file)}, {"bytes", int64_t(bytes)}, {"xxh3", llvm::formatv("{0:x-16}", checksum).str()}});
+}
+
+std::string Manifest::text() const { return llvm::formatv("{0}", json::Value(json::Object(root))).str(); }

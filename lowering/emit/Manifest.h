@@ -1,0 +1,53 @@
+//===- Manifest.h - what an artefact says about itself -----------*- C++ -*-===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOWERING_EMIT_MANIFEST_H
+#define LOWERING_EMIT_MANIFEST_H
+
+#include "lowering/cpu/Target.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/Support/JSON.h"
+#include <optional>
+
+namespace samba {
+
+/// Writes down, as module attribute `samba.interface`, what lowering erases from the entry point and the manifest
+/// needs: names and places of the states, names and widths of the probes. Run after `samba-plan-memory`.
+llvm::Error recordInterface(mlir::ModuleOp module);
+
+/// A file of the checkpoint that went into an artefact.
+struct SourceFile {
+  std::string file; // without folder
+  llvm::ArrayRef<uint8_t> bytes;
+};
+
+struct TokenizerSettings {
+  bool addBos = true;
+  bool addEos = false;
+};
+
+/// The manifest of an artefact, of ABI version SAMBA_ABI_VERSION.
+class Manifest {
+public:
+  /// From the module attributes of a lowered module: its name, `samba.model`, `samba.interface`, `samba.state_bytes`,
+  /// `samba.arena_bytes_per_token`. The precision is that of the narrowest `samba.weight`.
+  static llvm::Expected<Manifest> create(mlir::ModuleOp module, const CpuTarget &target);
+
+  void setTokenizer(const TokenizerSettings &settings);
+  /// `file` is the name of the weights file beside the artefact, if there is one.
+  void setWeights(uint64_t bytes, std::optional<llvm::StringRef> file);
+  void addSource(llvm::StringRef file, uint64_t bytes, uint64_t checksum);
+  /// One line of JSON.
+  std::string text() const;
+
+private:
+  llvm::json::Object root;
+};
+
+} // namespace samba
+
+#endif // LOWERING_EMIT_MANIFEST_H

@@ -1,0 +1,132 @@
+//===- PackLoops.cpp - conversion and layout of one weight ----------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lowering/emit/PackLoops.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+using namespace samba;
+
+namespace {
+
+// A tile of a panel fits the first-level cache: it is filled along the source's rows and emptied along its columns.
+constexpr int64_t kTileRows = 32;
+constexpr int64_t kTileColumns = 128;
+
+uint32_t bitsOf(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, 4);
+  return bits;
+}
+
+float floatOf(uint32_t bits) {
+  float value;
+  std::memcpy(&value, &bits, 4);
+  return value;
+}
+
+// The loops below are free of branches, so that they vectorise.
+
+float widenHalf(uint16_t half) {
+  uint32_t magnitude = uint32_t(half & 0x7fff) << 13;
+  // Finite: moves the exponent's bias from 15 to 127, and makes subnormals normal. Exact.
+  uint32_t finite = bitsOf(floatOf(magnitude) * 0x1p112f);
+  uint32_t special = magnitude | 0x7f800000;
+  uint32_t bits = (half & 0x7c00) == 0x7c00 ? special : finite;
+  return floatOf(bits | uint32_t(half & 0x8000) << 16);
+}
+
+uint16_t roundToBf16(float value) {
+  uint32_t bits = bitsOf(value);
+  uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  uint32_t quietNan = (bits >> 16) | 0x40;
+  return (bits & 0x7fffffff) > 0x7f800000 ? quietNan : rounded;
+}
+
+void load(const PanelPacking &packing, int64_t first, int64_t count, float *values) {
+  const uint8_t *source = packing.source + first * dtypeSize(packing.sourceType);
+  auto half = [&](int64_t i) {
+    uint16_t bits;
+    std::memcpy(&bits, source + 2 * i, 2);
+    return bits;
+  };
+  switch (packing.sourceType) {
+  case DType::F32:
+    std::memcpy(values, source, 4 * count);
+    break;
+  case DType::BF16:
+    for (int64_t i = 0; i < count; ++i)
+      values[i] = floatOf(uint32_t(half(i)) << 16);
+    break;
+  case DType::F16:
+    for (int64_t i = 0; i < count; ++i)
+      values[i] = widenHalf(half(i));
+    break;
+  }
+  if (packing.negExp)
+    for (int64_t i = 0; i < count; ++i)
+      values[i] = float(-std::exp(double(values[i])));
+}
+
+void store(float value, float *packed) { *packed = value; }
+void store(float value, uint16_t *packed) { *packed = roundToBf16(value); }
+
+// Packs the columns `begin .. end-1` of one panel.
+template <typename Element>
+void packPanel(const PanelPacking &packing, int64_t panel, int64_t begin, int64_t end, Element *packed) {
+  float tile[kTileRows * kTileColumns];
+  int64_t width = packing.width, firstRow = panel * width;
+  for (int64_t column = begin; column < end; column += kTileColumns) {
+    int64_t columns = std::min(kTileColumns, end - column);
+    for (int64_t lane = 0; lane < width; lane += kTileRows) {
+      int64_t lanes = std::min(kTileRows, width - lane);
+      int64_t filled = std::clamp<int64_t>(packing.rows - firstRow - lane, 0, lanes);
+      for (int64_t row = 0; row < filled; ++row)
+        load(packing, (firstRow + lane + row) * packing.columns + column, columns, tile + row * kTileColumns);
+      std::fill(tile + filled * kTileColumns, tile + lanes * kTileColumns, 0.0f);
+      for (int64_t c = 0; c < columns; ++c) {
+        Element *group = packed + (column - begin + c) * width + lane;
+        for (int64_t row = 0; row < lanes; ++row)
+          store(tile[row * kTileColumns + c], group + row);
+      }
+    }
+  }
+}
+
+template <typename Element>
+void packRowMajor(const PanelPacking &packing, int64_t begin, int64_t end, Element *packed) {
+  float values[kTileColumns];
+  for (int64_t first = begin; first < end; first += kTileColumns) {
+    int64_t count = std::min(kTileColumns, end - first);
+    load(packing, first, count, values);
+    for (int64_t i = 0; i < count; ++i)
+      store(values[i], packed + first - begin + i);
+  }
+}
+
+template <typename Element> void pack(const PanelPacking &packing, int64_t begin, int64_t end, Element *packed) {
+  if (packing.width == 1)
+    return packRowMajor(packing, begin, end, packed);
+  while (begin < end) {
+    int64_t panel = begin / packing.columns, firstOfPanel = panel * packing.columns;
+    int64_t stop = std::min(end, firstOfPanel + packing.columns);
+    packPanel(packing, panel, begin - firstOfPanel, stop - firstOfPanel, packed);
+    packed += (stop - begin) * packing.width;
+    begin = stop;
+  }
+}
+
+} // namespace
+
+void samba::packGroups(const PanelPacking &packing, int64_t begin, int64_t end, uint8_t *packed) {
+  if (packing.packedType == DType::BF16)
+    pack(packing, begin, end, reinterpret_cast<uint16_t *>(packed));
+  else
+    pack(packing, begin, end, reinterpret_cast<float *>(packed));
+}

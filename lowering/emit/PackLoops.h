@@ -1,0 +1,41 @@
+//===- PackLoops.h - conversion and layout of one weight ---------*- C++ -*-===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Every layout of the artefact is one of panels: a matrix [N, K] stored as [ceil(N/W), K, W], zeros beyond N. Row-major
+// has W = 1, transposed has W = N.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOWERING_EMIT_PACKLOOPS_H
+#define LOWERING_EMIT_PACKLOOPS_H
+
+#include "dialect/WeightSource.h"
+
+namespace samba {
+
+/// How one tensor is packed.
+struct PanelPacking {
+  const uint8_t *source = nullptr; // [rows, columns], row-major, any alignment
+  DType sourceType = DType::F32;
+  DType packedType = DType::F32; // F32 or BF16, rounded to nearest, ties to even
+  bool negExp = false;           // -exp(x), computed in double
+  int64_t rows = 1;              // N
+  int64_t columns = 1;           // K
+  int64_t width = 1;             // W
+
+  int64_t panels() const { return (rows + width - 1) / width; }
+  /// Packed data is a run of this many groups of `width` elements, one for each panel and column.
+  int64_t groups() const { return panels() * columns; }
+  int64_t groupBytes() const { return width * dtypeSize(packedType); }
+};
+
+/// Packs the groups `begin .. end-1` into `packed`, of `(end - begin) * groupBytes()` bytes.
+void packGroups(const PanelPacking &packing, int64_t begin, int64_t end, uint8_t *packed);
+
+} // namespace samba
+
+#endif // LOWERING_EMIT_PACKLOOPS_H
