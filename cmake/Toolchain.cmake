@@ -1,7 +1,4 @@
-# The LLVM/MLIR pin of the project, and what every compiler-side target shares. The pin stands here only.
-set(SAMBA_LLVM_VERSION 22)
-set(SAMBA_LLVM_ROOT /usr/lib/llvm-${SAMBA_LLVM_VERSION} CACHE PATH "Where LLVM, MLIR, clang and lld are installed")
-
+# LLVM and MLIR, and what every compiler-side target shares.
 find_package(MLIR ${SAMBA_LLVM_VERSION}.1 REQUIRED CONFIG PATHS ${SAMBA_LLVM_ROOT}/lib/cmake/mlir NO_DEFAULT_PATH)
 find_program(SAMBA_LLD ld.lld PATHS ${SAMBA_LLVM_ROOT}/bin NO_DEFAULT_PATH REQUIRED)
 
