@@ -15,8 +15,11 @@ def SambaSetPrecision : Pass<"samba-set-precision", "::mlir::ModuleOp"> {
   let description = [{
     Gives every weight that is used only as the matrix of a `samba.linear` or the table of a `samba.embedding` the
     element type of `precision`, in its declaration and wherever its value flows (through calls into the functions that
-    blocks share). All other weights (norms, A, D, convolutions, biases) stay f32, as do activations and state.
-    A type that a matrix has already is left alone, so the pass is a no-op the second time.
+    blocks share). All other weights (norms, A, D, convolutions, biases) stay f32, as do activations and state, and a
+    weight with a transform, which is computed in f32. A type that a matrix has already is left alone, so the pass is a
+    no-op the second time.
+
+    Fails if a shared function would be called with both types for one argument.
   }];
   let options = [
     Option<"precision", "precision", "std::string", "\"f32\"", "element type of weight matrices: f32 or bf16">
@@ -42,7 +45,10 @@ def SambaPackWeights : Pass<"samba-pack-weights", "::mlir::ModuleOp"> {
     declaration and wherever the value flows: the matrix of a `samba.linear` in panels of `panel-width` outputs,
     the table of a `samba.embedding` in panels if it is also the matrix of a linear (tied embeddings) and row-major
     otherwise, `A` of a scan and the taps of a convolution transposed, so that channels are contiguous.
-    A weight whose uses want different layouts is an error.
+    Any other use wants row-major. A weight that nobody uses stays as it is.
+
+    Fails if the uses of a weight want different layouts, or if a shared function would be called with two layouts for
+    one argument.
   }];
   let options = [
     Option<"panelWidth", "panel-width", "int64_t", "32", "outputs per panel of a linear's matrix">
@@ -59,7 +65,11 @@ def SambaPlanMemory : Pass<"samba-plan-memory", "::mlir::ModuleOp"> {
     offsets, whatever the depth of the model. Sets the module attributes `samba.weight_bytes` and
     `samba.state_bytes`.
 
-    Fails if a weight is an argument of two calls, or a state is not passed on exactly once.
+    Weights that a public function uses itself follow those of the calls; those that nobody uses come last.
+
+    A call's weights are its operands of static shape. Fails if one of them is not a `samba.load_weight`, if a weight is
+    an argument of two calls, if a state is not passed on exactly once, if more than one public function has states, or
+    if a private function passes weights or states to a call.
   }];
   let dependentDialects = ["::samba::SambaDialect"];
 }

@@ -1,0 +1,29 @@
+# The lit suite: every .mlir and .test file below this folder. Run it with `ninja check-samba`, or a part of it with
+# `lit -v BUILD/test --filter=PATTERN`.
+import os
+import platform
+import sys
+
+import lit.formats
+
+config.name = "samba"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["goldens", "Inputs"]
+# Tests write only below the build folder: the source tree may be read-only.
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.samba_build_root, "test")
+
+# Our tools, then FileCheck, not and count of the LLVM that the project is built with.
+config.environment["PATH"] = os.pathsep.join(
+    [config.samba_tools_dir, config.llvm_tools_dir, config.environment["PATH"]]
+)
+
+config.substitutions.append(("%goldens", os.path.join(config.samba_source_root, "test", "goldens")))
+config.substitutions.append(("%models", os.path.join(config.samba_source_root, "models")))
+config.substitutions.append(("%plugins", config.samba_plugins_dir))
+config.substitutions.append(("%llvm", config.llvm_tools_dir))
+config.substitutions.append(("%python", sys.executable))
+
+# REQUIRES: x86_64 or aarch64, for tests that run native code.
+config.available_features.add(platform.machine())

@@ -1,0 +1,237 @@
+//===- Driver.cpp - compiles one model ------------------------------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/samba-compile/Driver.h"
+
+#include "frontend/Importer.h"
+#include "frontend/TokenizerConfig.h"
+#include "lowering/emit/Artefact.h"
+#include "lowering/emit/DiagnosticCapture.h"
+#include "lowering/emit/Linker.h"
+#include "lowering/emit/ObjectEmitter.h"
+#include "lowering/emit/OutputFile.h"
+#include "mlir/Parser/Parser.h"
+#include "tools/Registration.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+using namespace samba;
+namespace path = llvm::sys::path;
+
+namespace {
+
+class Compilation {
+public:
+  Compilation(const CompileOptions &options, Report &report)
+      : options(options), report(report), phaseOptions(options.phases), context(registry()) {
+    context.disableMultithreading(); // modules are small, and errors come in order
+  }
+
+  llvm::Error run() {
+    if (llvm::Expected<CpuTarget> target = CpuTarget::get(phaseOptions.cpu); !target)
+      return target.takeError();
+    if (llvm::Error error = obtainModule())
+      return error;
+    Phase begin = options.compileFrom.value_or(Phase::Import);
+    if (begin >= Phase::Schedule)
+      if (llvm::Error error = adoptScheduledCpu())
+        return error;
+    for (Phase phase : {Phase::Optimise, Phase::Fuse, Phase::Schedule, Phase::Lower}) {
+      if (phase <= begin)
+        continue;
+      if (phase > lastPhase())
+        break;
+      report.begin(phaseName(phase));
+      bool loopsOnly = phase == Phase::Lower && !options.compileTo && options.emission == Emission::Kernels;
+      if (llvm::Error error = loopsOnly ? lowerToLoops(*module, phaseOptions) : runPhase(phase, *module, phaseOptions))
+        return error;
+    }
+    report.begin(phaseName(Phase::Emit));
+    return emit();
+  }
+
+private:
+  static DialectRegistry registry() {
+    DialectRegistry registry;
+    registerDialects(registry);
+    return registry;
+  }
+
+  Phase lastPhase() const {
+    if (options.compileTo)
+      return *options.compileTo;
+    return options.emission == Emission::Samba ? Phase::Optimise : Phase::Lower;
+  }
+
+  llvm::Error openCheckpoint() {
+    llvm::Expected<std::unique_ptr<Checkpoint>> opened = Checkpoint::open(options.checkpoint, options.weightsFile);
+    if (!opened)
+      return opened.takeError();
+    checkpoint = std::move(*opened);
+    return llvm::Error::success();
+  }
+
+  llvm::Error obtainModule() {
+    report.begin(phaseName(Phase::Import));
+    if (!options.checkpoint.empty() && (!options.compileFrom || options.writesArtefact()))
+      if (llvm::Error error = openCheckpoint())
+        return error;
+    return options.compileFrom ? parseModule() : importModel();
+  }
+
+  llvm::Error importModel() {
+    llvm::SmallString<128> configPath(options.input);
+    path::append(configPath, "config.json");
+    llvm::Expected<SambaConfig> config = SambaConfig::load(configPath);
+    if (!config)
+      return config.takeError();
+    for (const std::string &warning : config->warnings)
+      report.warn(warning);
+    ImportOptions importOptions;
+    importOptions.context = options.context;
+    DiagnosticCapture diagnostics(&context);
+    llvm::Expected<OwningOpRef<ModuleOp>> imported = importSamba(context, *config, *checkpoint, importOptions);
+    if (!imported)
+      return imported.takeError();
+    module = std::move(*imported);
+    return llvm::Error::success();
+  }
+
+  llvm::Error parseModule() {
+    DiagnosticCapture diagnostics(&context);
+    auto buffer = llvm::MemoryBuffer::getFile(options.input);
+    if (!buffer)
+      return llvm::createStringError("cannot read '" + options.input + "': " + buffer.getError().message());
+    module = parseSourceString<ModuleOp>((*buffer)->getBuffer(), ParserConfig(&context), options.input);
+    return module ? llvm::Error::success() : diagnostics.takeError("'" + options.input + "' is not a module");
+  }
+
+  // A scheduled module is for one CPU; asking for another one is a mistake.
+  llvm::Error adoptScheduledCpu() {
+    llvm::Expected<std::string> scheduled = scheduledCpu(*module);
+    if (!scheduled)
+      return scheduled.takeError();
+    if (scheduled->empty())
+      return llvm::createStringError("'" + options.input + "' was not written by --compile-to=schedule or later");
+    if (options.cpuGiven) {
+      llvm::Expected<CpuTarget> asked = CpuTarget::get(phaseOptions.cpu), recorded = CpuTarget::get(*scheduled);
+      if (!asked || !recorded)
+        return llvm::joinErrors(asked.takeError(), recorded.takeError());
+      if (asked->cpu != recorded->cpu || asked->features != recorded->features)
+        return llvm::createStringError("'" + options.input + "' is scheduled for " + recorded->cpu + ", not for " +
+                                       asked->cpu);
+    }
+    phaseOptions.cpu = *scheduled;
+    return llvm::Error::success();
+  }
+
+  llvm::Error write(llvm::StringRef bytes) {
+    report.setFileSize(bytes.size());
+    return writeOutput(options.output, bytes);
+  }
+
+  llvm::Error writeModule(bool withLocations) {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    OpPrintingFlags flags;
+    flags.enableDebugInfo(withLocations, /*prettyForm=*/false);
+    module->print(stream, flags);
+    stream << "\n";
+    return write(text);
+  }
+
+  llvm::Error emit() {
+    if (options.compileTo)
+      return writeModule(/*withLocations=*/true);
+    if (options.emission == Emission::Samba || options.emission == Emission::Kernels)
+      return writeModule(/*withLocations=*/false);
+    llvm::Expected<CpuTarget> target = CpuTarget::get(phaseOptions.cpu);
+    if (!target)
+      return target.takeError();
+    report.setTarget(*target);
+    llvm::Expected<ObjectEmitter> emitter = ObjectEmitter::create(*module, *target);
+    if (!emitter)
+      return emitter.takeError();
+    if (options.emission == Emission::Llvm)
+      return write(emitter->llvmIr());
+    if (options.emission == Emission::Assembly) {
+      llvm::Expected<std::string> text = emitter->assembly();
+      return text ? write(*text) : text.takeError();
+    }
+    llvm::Expected<llvm::SmallVector<char, 0>> object = emitter->object();
+    if (!object)
+      return object.takeError();
+    if (options.emission == Emission::Object)
+      return write({object->data(), object->size()});
+    return emitArtefact(*object, *target);
+  }
+
+  llvm::Error emitArtefact(llvm::ArrayRef<char> object, const CpuTarget &target) {
+    llvm::Expected<Manifest> manifest = Manifest::create(*module, target);
+    if (!manifest)
+      return manifest.takeError();
+    llvm::Expected<WeightPacker> packer = WeightPacker::create(*module, *checkpoint);
+    if (!packer)
+      return packer.takeError();
+    auto vocabulary = (*module)->getAttrOfType<DictionaryAttr>("samba.model").getAs<IntegerAttr>("vocab_size");
+    if (!vocabulary)
+      return llvm::createStringError("module attribute samba.model: key 'vocab_size' is missing");
+    llvm::Expected<TokenizerConfig> tokenizer = TokenizerConfig::load(options.checkpoint, vocabulary.getInt());
+    if (!tokenizer)
+      return tokenizer.takeError();
+    if (!tokenizer->model.empty())
+      manifest->setTokenizer({tokenizer->addBosToken, tokenizer->addEosToken});
+    else
+      report.warn("'" + options.checkpoint + "' has no tokenizer.model: the compiled model takes token ids only");
+
+    llvm::Expected<llvm::SmallVector<char, 0>> code =
+        linkSharedLibrary(object, "samba_step", path::filename(options.output));
+    if (!code)
+      return code.takeError();
+    ArtefactContents contents{std::move(*manifest),
+                              {code->data(), code->size()},
+                              *packer,
+                              *checkpoint,
+                              llvm::arrayRefFromStringRef(tokenizer->model),
+                              {}};
+    for (const std::unique_ptr<SafeTensors> &file : checkpoint->files())
+      contents.sources.push_back({path::filename(file->file().path()).str(), file->file().bytes()});
+
+    ArtefactOptions artefact;
+    if (options.emission == Emission::Program) {
+      llvm::SmallString<128> launcher(options.programPath);
+      path::remove_filename(launcher);
+      path::append(launcher, "samba-run");
+      artefact.launcher = std::string(launcher);
+    }
+    artefact.splitWeights = options.splitWeights;
+    artefact.packing.threads = options.threads;
+    artefact.packing.progress = [this](uint64_t done, uint64_t total) { report.progress(done, total); };
+    report.begin("pack");
+    llvm::Expected<ArtefactSizes> sizes = writeArtefact(options.output, std::move(contents), artefact);
+    if (!sizes)
+      return sizes.takeError();
+    report.setSizes(*sizes);
+    return llvm::Error::success();
+  }
+
+  const CompileOptions &options;
+  Report &report;
+  PhaseOptions phaseOptions;
+  MLIRContext context;
+  std::unique_ptr<Checkpoint> checkpoint;
+  OwningOpRef<ModuleOp> module; // before its context
+};
+
+} // namespace
+
+llvm::Error samba::compile(const CompileOptions &options, Report &report) {
+  if (llvm::Error error = Compilation(options, report).run())
+    return error;
+  report.end();
+  return llvm::Error::success();
+}

@@ -1,0 +1,220 @@
+//===- Options.cpp - what samba-compile is asked to do --------------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/samba-compile/Options.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+using namespace samba;
+namespace cl = llvm::cl;
+
+namespace {
+
+// LLVM's libraries register hundreds of options of their own, some of them with names that are needed here. They are
+// for LLVM's own tools, so they go; what the parser itself provides stays.
+void forgetForeignOptions() {
+  llvm::SmallVector<cl::Option *> foreign;
+  for (auto [name, option] : cl::getRegisteredOptions())
+    if (name != "help" && name != "h" && name != "version")
+      foreign.push_back(option);
+  for (cl::Option *option : foreign)
+    option->removeArgument();
+}
+
+struct CommandLine {
+  cl::OptionCategory category{"samba-compile options"};
+  cl::opt<std::string> input{cl::Positional, cl::desc("MODEL_DIR"), cl::cat(category)};
+  cl::opt<std::string> output{"o", cl::desc("Output file; '-' (the default for text) is standard output"),
+                              cl::value_desc("file"), cl::cat(category)};
+  cl::opt<std::string> emission{"emit",
+                                cl::desc("What to write: samba (samba IR after phase 'optimise'), kernels (parallel "
+                                         "loops of vector code), llvm (optimised LLVM IR), asm, obj (an ELF object "
+                                         "without weights), lib (default: a compiled model for samba-run and the "
+                                         "runtime), exe (a self-contained program)"),
+                                cl::value_desc("kind"), cl::init("lib"), cl::cat(category)};
+  cl::opt<std::string> cpu{"cpu",
+                           cl::desc("CPU to compile for: native (default), x86-64-v3, x86-64-v4, or a name that LLVM "
+                                    "knows, e.g. znver4"),
+                           cl::value_desc("name"), cl::init("native"), cl::cat(category)};
+  cl::opt<std::string> precision{"precision", cl::desc("Type of weight matrices: f32 (default) or bf16"),
+                                 cl::value_desc("type"), cl::init("f32"), cl::cat(category)};
+  cl::opt<std::string> compileTo{"compile-to",
+                                 cl::desc("Stop after this phase and write the IR: import, optimise, fuse, schedule, "
+                                          "lower, emit"),
+                                 cl::value_desc("phase"), cl::cat(category)};
+  cl::opt<std::string> compileFrom{
+      "compile-from", cl::desc("MODEL_DIR is a file that --compile-to=<phase> has written: go on from there"),
+      cl::value_desc("phase"), cl::cat(category)};
+  cl::opt<std::string> checkpoint{"checkpoint",
+                                  cl::desc("With --compile-from: the model directory that weights and tokenizer come "
+                                           "from"),
+                                  cl::value_desc("dir"), cl::cat(category)};
+  cl::opt<std::string> weightsFile{
+      "weights-file",
+      cl::desc("File of the model directory that holds the weights, safetensors or an index "
+               "(default: model.safetensors or model.safetensors.index.json)"),
+      cl::value_desc("name"), cl::cat(category)};
+  cl::opt<std::string> context{
+      "context",
+      cl::desc("Tokens that full attention can look back on (default: max_position_embeddings of "
+               "config.json); models with windows only have no such bound"),
+      cl::value_desc("tokens"), cl::cat(category)};
+  cl::opt<std::string> threads{"threads", cl::desc("Threads that pack weights (default: one for each processor)"),
+                               cl::value_desc("n"), cl::cat(category)};
+  cl::opt<bool> splitWeights{"split-weights", cl::desc("Write the weights to a file of their own, <file>.weights"),
+                             cl::cat(category)};
+  cl::opt<bool> verbose{"verbose", cl::desc("Report each phase on standard error"), cl::cat(category)};
+  cl::opt<bool> quiet{"quiet", cl::desc("Print nothing but errors"), cl::cat(category)};
+  cl::opt<bool> json{"json", cl::desc("Print the summary as JSON on standard output: times in seconds, sizes in bytes"),
+                     cl::cat(category)};
+};
+
+constexpr std::pair<llvm::StringRef, Emission> emissions[] = {
+    {"samba", Emission::Samba}, {"kernels", Emission::Kernels}, {"llvm", Emission::Llvm},  {"asm", Emission::Assembly},
+    {"obj", Emission::Object},  {"lib", Emission::Library},     {"exe", Emission::Program}};
+constexpr Phase phases[] = {Phase::Import, Phase::Optimise, Phase::Fuse, Phase::Schedule, Phase::Lower, Phase::Emit};
+
+// Values are parsed here and not by the library, which would print errors in its own way.
+llvm::Error wrongValue(const cl::opt<std::string> &option, llvm::StringRef expected) {
+  return llvm::createStringError("--" + option.ArgStr + "=" + option.getValue() + ": expected " + expected);
+}
+
+llvm::Error parse(const cl::opt<std::string> &option, Emission &emission) {
+  for (auto [name, value] : emissions)
+    if (name == option.getValue()) {
+      emission = value;
+      return llvm::Error::success();
+    }
+  return wrongValue(option, "samba, kernels, llvm, asm, obj, lib or exe");
+}
+
+llvm::Error parse(const cl::opt<std::string> &option, std::optional<Phase> &phase) {
+  if (option.getNumOccurrences() == 0)
+    return llvm::Error::success();
+  for (Phase candidate : phases)
+    if (phaseName(candidate) == option.getValue()) {
+      phase = candidate;
+      return llvm::Error::success();
+    }
+  return wrongValue(option, "import, optimise, fuse, schedule, lower or emit");
+}
+
+llvm::Error parse(const cl::opt<std::string> &option, int64_t limit, int64_t &number) {
+  if (option.getNumOccurrences() == 0)
+    return llvm::Error::success();
+  if (!llvm::to_integer(option.getValue(), number, 10) || number < 1 || number > limit)
+    return wrongValue(option, "a number from 1 to " + std::to_string(limit));
+  return llvm::Error::success();
+}
+
+// The library reports over several lines, each with the program's name; here it is one, without.
+std::string oneLine(llvm::StringRef text, llvm::StringRef program) {
+  std::string line;
+  while (!text.empty()) {
+    llvm::StringRef part;
+    std::tie(part, text) = text.split('\n');
+    part.consume_front(program);
+    part.consume_front(": ");
+    part = part.split("  Try:").first;
+    if (!part.trim().empty())
+      line += (line.empty() ? "" : " ") + part.trim().str();
+  }
+  return line;
+}
+
+llvm::Error check(const CommandLine &line, const CompileOptions &options) {
+  auto given = [](const auto &option) { return option.getNumOccurrences() > 0; };
+  bool resumed = options.compileFrom.has_value();
+  if (options.input.empty())
+    return llvm::createStringError("no model directory is given (see --help)");
+  if (given(line.emission) && given(line.compileTo))
+    return llvm::createStringError("--emit and --compile-to exclude each other");
+  if (options.phases.precision != "f32" && options.phases.precision != "bf16")
+    return llvm::createStringError("--precision=" + options.phases.precision + ": expected f32 or bf16");
+  if (resumed && *options.compileFrom == Phase::Emit)
+    return llvm::createStringError("--compile-from=emit: nothing comes after it");
+  if (resumed && options.compileTo && *options.compileTo <= *options.compileFrom)
+    return llvm::createStringError("--compile-to=" + phaseName(*options.compileTo) +
+                                   " is not after --compile-from=" + phaseName(*options.compileFrom));
+  if (resumed && options.emission == Emission::Samba && *options.compileFrom > Phase::Optimise)
+    return llvm::createStringError("--emit=samba: the input is past phase 'optimise' already");
+  if (resumed && options.emission == Emission::Kernels && *options.compileFrom >= Phase::Lower)
+    return llvm::createStringError("--emit=kernels: the input is past phase 'lower' already");
+  if (resumed && given(line.precision) && *options.compileFrom >= Phase::Optimise)
+    return llvm::createStringError("--precision: the input is past phase 'optimise' already");
+  if (resumed && given(line.context))
+    return llvm::createStringError("--context: the input is past phase 'import' already");
+  if (given(line.checkpoint) && !resumed)
+    return llvm::createStringError("--checkpoint is for --compile-from; a model directory is its own checkpoint");
+  if (given(line.weightsFile) && options.checkpoint.empty())
+    return llvm::createStringError("--weights-file needs a model directory or --checkpoint");
+  if (options.writesArtefact() && options.checkpoint.empty())
+    return llvm::createStringError("--checkpoint=DIR is needed: the weights come from there");
+  if (options.splitWeights && !options.writesArtefact())
+    return llvm::createStringError("--split-weights is for --emit=lib and --emit=exe");
+  bool binary = options.writesArtefact() || (!options.compileTo && options.emission == Emission::Object);
+  if (binary && (options.output.empty() || options.output == "-"))
+    return llvm::createStringError("-o FILE is needed");
+  if (options.verbose && options.quiet)
+    return llvm::createStringError("--verbose and --quiet exclude each other");
+  if (options.json && !binary && (options.output.empty() || options.output == "-"))
+    return llvm::createStringError("--json: standard output is taken; give -o FILE");
+  return llvm::Error::success();
+}
+
+} // namespace
+
+llvm::Expected<CompileOptions> samba::parseCommandLine(int argc, char **argv) {
+  forgetForeignOptions();
+  static CommandLine line;
+  cl::SetVersionPrinter([](llvm::raw_ostream &stream) { stream << "samba-mlir " SAMBA_VERSION "\n"; });
+  std::string messages;
+  llvm::raw_string_ostream stream(messages);
+  if (!cl::ParseCommandLineOptions(argc, argv,
+                                   "Compiles a SAMBA model: checkpoint directory in, native code and packed weights "
+                                   "out.\n",
+                                   &stream))
+    return llvm::createStringError(messages.empty() ? "invalid command line (see --help)"
+                                                    : oneLine(messages, llvm::sys::path::filename(argv[0])));
+
+  CompileOptions options;
+  options.input = line.input;
+  options.output = line.output;
+  options.checkpoint = line.checkpoint;
+  options.weightsFile = line.weightsFile;
+  options.phases = {line.precision, line.cpu};
+  options.cpuGiven = line.cpu.getNumOccurrences() > 0;
+  options.splitWeights = line.splitWeights;
+  options.verbose = line.verbose;
+  options.quiet = line.quiet;
+  options.json = line.json;
+  options.programPath = llvm::sys::fs::getMainExecutable(argv[0], reinterpret_cast<void *>(&parseCommandLine));
+  int64_t threads = 0;
+  if (llvm::Error error = parse(line.emission, options.emission))
+    return error;
+  if (llvm::Error error = parse(line.compileTo, options.compileTo))
+    return error;
+  if (llvm::Error error = parse(line.compileFrom, options.compileFrom))
+    return error;
+  if (llvm::Error error = parse(line.threads, 1024, threads))
+    return error;
+  if (llvm::Error error = parse(line.context, int64_t(1) << 24, options.context))
+    return error;
+  options.threads = unsigned(threads);
+  if (options.compileTo == Phase::Emit)
+    options.compileTo.reset();
+  if (!options.compileFrom && options.checkpoint.empty())
+    options.checkpoint = options.input;
+  if (llvm::Error error = check(line, options))
+    return error;
+  if (options.output.empty())
+    options.output = "-";
+  return options;
+}

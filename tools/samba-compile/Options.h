@@ -1,0 +1,43 @@
+//===- Options.h - what samba-compile is asked to do -------------*- C++ -*-===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TOOLS_SAMBA_COMPILE_OPTIONS_H
+#define TOOLS_SAMBA_COMPILE_OPTIONS_H
+
+#include "tools/samba-compile/Phases.h"
+#include <optional>
+
+namespace samba {
+
+enum class Emission { Samba, Kernels, Llvm, Assembly, Object, Library, Program };
+
+/// Consistent: combinations that make no sense are refused when the command line is read.
+struct CompileOptions {
+  std::string input;  // a model directory, or an .mlir file with compileFrom
+  std::string output; // a file, or "-" for standard output (not for Library and Program)
+  Emission emission = Emission::Library;
+  std::optional<Phase> compileTo;   // print the IR after this phase instead of `emission`
+  std::optional<Phase> compileFrom; // `input` is the IR after this phase
+  std::string checkpoint;           // the model directory that weights and tokenizer come from; may be empty
+  std::string weightsFile;          // in the model directory; empty: the usual ones
+  PhaseOptions phases;
+  bool cpuGiven = false; // `phases.cpu` was asked for
+  int64_t context = 0;   // tokens; 0: what the model says
+  unsigned threads = 0;  // 0: one for each processor
+  bool splitWeights = false;
+  bool verbose = false, quiet = false, json = false;
+  std::string programPath; // of samba-compile itself
+
+  bool writesArtefact() const { return !compileTo && (emission == Emission::Library || emission == Emission::Program); }
+};
+
+/// Reads the command line. `--help` and `--version` print and exit. The error is one line.
+llvm::Expected<CompileOptions> parseCommandLine(int argc, char **argv);
+
+} // namespace samba
+
+#endif // TOOLS_SAMBA_COMPILE_OPTIONS_H

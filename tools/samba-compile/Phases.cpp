@@ -1,0 +1,121 @@
+//===- Phases.cpp - the phases of compilation -----------------------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/samba-compile/Phases.h"
+
+#include "dialect/Samba.h"
+#include "lowering/cpu/Pipeline.h"
+#include "lowering/emit/DiagnosticCapture.h"
+#include "lowering/emit/Manifest.h"
+#include "mlir/Pass/PassManager.h"
+#include "passes/Passes.h"
+
+using namespace mlir;
+using namespace samba;
+
+llvm::StringRef samba::phaseName(Phase phase) {
+  switch (phase) {
+  case Phase::Import:
+    return "import";
+  case Phase::Optimise:
+    return "optimise";
+  case Phase::Fuse:
+    return "fuse";
+  case Phase::Schedule:
+    return "schedule";
+  case Phase::Lower:
+    return "lower";
+  case Phase::Emit:
+    return "emit";
+  }
+  llvm_unreachable("unknown phase");
+}
+
+static llvm::Error run(ModuleOp module, Phase phase, llvm::function_ref<void(OpPassManager &)> build) {
+  PassManager pm(module.getContext());
+  build(pm);
+  DiagnosticCapture diagnostics(module.getContext());
+  if (failed(pm.run(module)))
+    return diagnostics.takeError(("phase '" + phaseName(phase) + "' failed").str());
+  return llvm::Error::success();
+}
+
+// Layouts and tiles follow from the CPU, so a scheduled module is bound to it.
+static void recordCpu(ModuleOp module, const CpuTarget &target) {
+  Builder builder(module.getContext());
+  module->setAttr("samba.cpu", builder.getDictionaryAttr(
+                                   {builder.getNamedAttr("name", builder.getStringAttr(target.cpu)),
+                                    builder.getNamedAttr("features", builder.getStringAttr(target.features))}));
+}
+
+llvm::Expected<std::string> samba::scheduledCpu(ModuleOp module) {
+  auto recorded = module->getAttrOfType<DictionaryAttr>("samba.cpu");
+  auto name = recorded ? recorded.getAs<StringAttr>("name") : StringAttr();
+  auto features = recorded ? recorded.getAs<StringAttr>("features") : StringAttr();
+  if (!name || !features)
+    return std::string();
+  for (llvm::StringRef candidate : {name.getValue(), llvm::StringRef("native")}) {
+    llvm::Expected<CpuTarget> target = CpuTarget::get(candidate);
+    if (!target)
+      llvm::consumeError(target.takeError());
+    else if (target->cpu == name.getValue() && target->features == features.getValue())
+      return candidate.str();
+  }
+  return llvm::createStringError("the module was scheduled for CPU '" + name.getValue() + "' with features '" +
+                                 features.getValue() + "', which this machine is not");
+}
+
+static llvm::Error schedule(ModuleOp module, const PhaseOptions &options) {
+  llvm::Expected<CpuTarget> target = CpuTarget::get(options.cpu);
+  if (!target)
+    return target.takeError();
+  llvm::Error error = run(module, Phase::Schedule, [&](OpPassManager &pm) {
+    pm.addPass(createSambaPackWeights({target->panelWidth}));
+    pm.addPass(createSambaPlanMemory());
+  });
+  if (error)
+    return error;
+  recordCpu(module, *target);
+  return recordInterface(module);
+}
+
+// The packer needs the declarations of weights, which mean nothing to lowered code: they are set aside meanwhile.
+static llvm::Error lower(ModuleOp module, const PhaseOptions &options,
+                         void (*build)(OpPassManager &, llvm::StringRef)) {
+  llvm::SmallVector<OwningOpRef<WeightOp>> weights;
+  for (WeightOp weight : module.getOps<WeightOp>())
+    weights.push_back(weight.clone());
+  llvm::Error error = run(module, Phase::Lower, [&](OpPassManager &pm) { build(pm, options.cpu); });
+  if (error)
+    return error;
+  for (WeightOp left : llvm::make_early_inc_range(module.getOps<WeightOp>()))
+    left.erase();
+  for (OwningOpRef<WeightOp> &weight : weights)
+    module.push_back(weight.release());
+  return llvm::Error::success();
+}
+
+llvm::Error samba::lowerToLoops(ModuleOp module, const PhaseOptions &options) {
+  return lower(module, options, buildCpuKernelPipeline);
+}
+
+llvm::Error samba::runPhase(Phase phase, ModuleOp module, const PhaseOptions &options) {
+  switch (phase) {
+  case Phase::Optimise:
+    return run(module, phase, [&](OpPassManager &pm) { pm.addPass(createSambaSetPrecision({options.precision})); });
+  case Phase::Fuse:
+    return run(module, phase, [&](OpPassManager &pm) { pm.addNestedPass<func::FuncOp>(createSambaFormKernels()); });
+  case Phase::Schedule:
+    return schedule(module, options);
+  case Phase::Lower:
+    return lower(module, options, buildCpuLoweringPipeline);
+  case Phase::Import:
+  case Phase::Emit:
+    break;
+  }
+  llvm_unreachable("not a phase of passes");
+}

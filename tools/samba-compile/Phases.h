@@ -1,0 +1,49 @@
+//===- Phases.h - the phases of compilation ----------------------*- C++ -*-===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TOOLS_SAMBA_COMPILE_PHASES_H
+#define TOOLS_SAMBA_COMPILE_PHASES_H
+
+#include "lowering/cpu/Target.h"
+#include "mlir/IR/BuiltinOps.h"
+#include <string>
+
+namespace samba {
+
+/// In the order in which they run. After each, the module is complete: it can be printed, and compilation can go on
+/// from what was printed.
+enum class Phase {
+  Import,   // checkpoint -> samba IR
+  Optimise, // precision of the weights
+  Fuse,     // operations -> kernels
+  Schedule, // layout and places of weights and states, for one CPU
+  Lower,    // kernels -> the LLVM dialect
+  Emit      // machine code and files
+};
+
+/// "import", "optimise", "fuse", "schedule", "lower" or "emit".
+llvm::StringRef phaseName(Phase phase);
+
+struct PhaseOptions {
+  std::string precision = "f32"; // f32 or bf16
+  std::string cpu = "native";    // a name for CpuTarget::get
+};
+
+/// Runs one of the phases Optimise to Lower on what the phase before it has made. An error is one line that names the
+/// layer where it can.
+llvm::Error runPhase(Phase phase, mlir::ModuleOp module, const PhaseOptions &options);
+
+/// The first half of Lower: parallel loops of vector code.
+llvm::Error lowerToLoops(mlir::ModuleOp module, const PhaseOptions &options);
+
+/// The CPU for which a module was scheduled, as a name for CpuTarget::get; empty if it was not. Fails if it was for one
+/// that only another machine can name.
+llvm::Expected<std::string> scheduledCpu(mlir::ModuleOp module);
+
+} // namespace samba
+
+#endif // TOOLS_SAMBA_COMPILE_PHASES_H

@@ -1,0 +1,28 @@
+//===- Console.h - standard output and interruption ------------*- C++ -*-===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TOOLS_SAMBA_RUN_CONSOLE_H
+#define TOOLS_SAMBA_RUN_CONSOLE_H
+
+#include <string_view>
+
+namespace samba::run {
+
+/// Thrown when nobody reads standard output any more.
+struct ClosedPipe {};
+
+/// Writes to standard output at once. Throws ClosedPipe, or std::runtime_error if it cannot be written (disk full).
+void print(std::string_view text);
+
+/// Makes Ctrl-C (the first one; a second one ends the program) only set a mark, and a closed pipe an error of print().
+void installSignals();
+/// True after Ctrl-C.
+bool interrupted();
+
+} // namespace samba::run
+
+#endif // TOOLS_SAMBA_RUN_CONSOLE_H
