@@ -91,12 +91,12 @@ public:
 
   /// Columns `first .. first + width - 1`.
   Value columns(Value x, int64_t first, int64_t width, StringRef what) {
-    Location here = loc(what);
-    OpFoldResult tokens = tensor::DimOp::create(builder, here, x, 0).getResult();
+    if (!tokens)
+      tokens = tensor::DimOp::create(builder, loc("tokens"), argument("x"), 0);
     SmallVector<OpFoldResult> offsets = {builder.getIndexAttr(0), builder.getIndexAttr(first)};
     SmallVector<OpFoldResult> sizes = {tokens, builder.getIndexAttr(width)};
     SmallVector<OpFoldResult> strides(2, builder.getIndexAttr(1));
-    return tensor::ExtractSliceOp::create(builder, here, rows(width), x, offsets, sizes, strides);
+    return tensor::ExtractSliceOp::create(builder, loc(what), rows(width), x, offsets, sizes, strides);
   }
 
   OpBuilder &builder;
@@ -106,6 +106,7 @@ private:
   const SambaConfig &config;
   std::string name;
   SharedBlock block;
+  Value tokens; // T, once needed
   std::map<std::string, unsigned> indexOf;
 };
 

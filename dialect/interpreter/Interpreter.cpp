@@ -57,14 +57,15 @@ Expected<std::vector<Value<F>>> Interpreter<F>::run(mlir::func::FuncOp function,
 }
 
 template <class F> Expected<mlir::func::FuncOp> Interpreter<F>::findFunction(StringRef name) const {
+  mlir::ModuleOp root = module;
   if (!name.empty()) {
-    auto function = const_cast<mlir::ModuleOp &>(module).lookupSymbol<mlir::func::FuncOp>(name);
+    auto function = root.lookupSymbol<mlir::func::FuncOp>(name);
     if (!function)
       return makeError("expected a function @{0}, found none", name);
     return function;
   }
   SmallVector<mlir::func::FuncOp> entries;
-  for (auto function : const_cast<mlir::ModuleOp &>(module).getOps<mlir::func::FuncOp>())
+  for (auto function : root.getOps<mlir::func::FuncOp>())
     if (function.isPublic() && !function.isExternal())
       entries.push_back(function);
   if (entries.size() != 1)

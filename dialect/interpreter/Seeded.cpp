@@ -21,7 +21,7 @@ namespace samba::reference {
 namespace {
 
 constexpr int64_t kMaxPosition = 255;
-constexpr int64_t kMaxElements = int64_t(1) << 32;
+constexpr int64_t kMaxElements = int64_t(1) << 30;
 
 /// What the numbers of a tensor must be like for the operations that use it to behave.
 enum Fill : int {
@@ -142,7 +142,7 @@ Expected<IntTensor> integerInput(mlir::Value argument, const Batch &batch, Rando
     auto type = dyn_cast<mlir::RankedTensorType>(argument.getType());
     if (!type || type.getRank() != 1)
       return makeError("expected an integer argument to be a vector");
-    if (type.getNumElements() > kMaxElements && !type.isDynamicDim(0))
+    if (!type.isDynamicDim(0) && type.getDimSize(0) > kMaxElements)
       return makeError("expected at most {0} elements", kMaxElements);
     for (int64_t i = 0, size = type.isDynamicDim(0) ? batch.tokens : type.getDimSize(0); i < size; ++i)
       data.push_back(vocabulary ? random.below(vocabulary) : 0);
@@ -253,6 +253,9 @@ Expected<TensorView> SeededWeights::lookup(StringRef name) const {
     return makeError("expected a samba.weight whose source is '{0}', found none", name);
   Entry &entry = found->second;
   if (entry.values.empty()) {
+    if (numElements(entry.shape) > kMaxElements)
+      return makeError("expected at most {0} elements in '{1}', got shape {2}", kMaxElements, name,
+                       shapeText(entry.shape));
     entry.values.resize(numElements(entry.shape));
     Random random(seedFor(seed, name));
     for (float &value : entry.values)

@@ -233,7 +233,7 @@ Expected<TensorView> TensorFile::lookup(StringRef name) const {
 void TensorFileWriter::add(StringRef name, StringRef dtype, ArrayRef<int64_t> shape, StringRef bytes) {
   int64_t begin = data.size();
   data += bytes;
-  header[name] = json::Object{
+  header[name.str()] = json::Object{
       {"dtype", dtype}, {"shape", json::Array(shape)}, {"data_offsets", json::Array({begin, int64_t(data.size())})}};
 }
 

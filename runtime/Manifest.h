@@ -1,0 +1,55 @@
+//===- Manifest.h - what an artefact says about itself ---------*- C++ -*-===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RUNTIME_MANIFEST_H
+#define RUNTIME_MANIFEST_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace samba::runtime {
+
+/// One named tensor of a sequence's state; it lies within the state.
+struct StateField {
+  std::string name;
+  std::string dtype; // "f32", "bf16" or "f16"
+  uint64_t offset;   // bytes from the start of the state, a multiple of the element size
+  uint64_t bytes;
+  std::vector<int64_t> shape;
+};
+
+struct Probe {
+  std::string name;
+  int64_t width;
+};
+
+/// The manifest of an artefact. Parsing checks every key that the runtime relies on; other keys may be anything.
+struct Manifest {
+  std::string text;
+  std::string name;
+  int32_t vocabSize; // > 0
+  std::optional<int64_t> maxContext;
+  std::optional<int32_t> bos, eos; // within the vocabulary
+  std::string triple;
+  std::vector<std::string> features;
+  uint64_t arenaBytesPerToken;
+  uint64_t stateBytes;
+  std::vector<StateField> fields;
+  std::vector<Probe> probes;
+  uint64_t weightsBytes;
+  std::optional<std::string> weightsFile; // a bare file name
+  bool hasTokenizer, addBos, addEos;
+
+  /// Throws SAMBA_ERROR_FORMAT naming the key, SAMBA_ERROR_ABI for another version. `path` is for messages.
+  static Manifest parse(const std::string &path, std::string text);
+};
+
+} // namespace samba::runtime
+
+#endif // RUNTIME_MANIFEST_H

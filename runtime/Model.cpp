@@ -1,0 +1,221 @@
+//===- Model.cpp - an open model and its sessions ------------------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/Model.h"
+#include "runtime/Error.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+
+using namespace samba::runtime;
+
+// No sequence gets longer, so that positions never overflow.
+static constexpr int64_t maxPosition = int64_t(1) << 62;
+
+Block::Block(uint64_t bytes) {
+  uint64_t rounded = std::max<uint64_t>(64, (bytes + 63) / 64 * 64);
+  void *pointer = nullptr;
+  if (rounded > std::numeric_limits<size_t>::max() / 2 || ::posix_memalign(&pointer, 64, rounded) != 0)
+    throw Error(SAMBA_ERROR_MEMORY, "out of memory: cannot allocate " + std::to_string(bytes) + " bytes");
+  memory.reset(pointer);
+  std::memset(pointer, 0, rounded);
+}
+
+void Block::Free::operator()(void *pointer) const { std::free(pointer); }
+
+Session::Session(std::shared_ptr<Model> owner) : model(std::move(owner)), state(model->manifest().stateBytes) {}
+
+void Session::reset() {
+  std::memset(state.data(), 0, model->manifest().stateBytes);
+  position = 0;
+}
+
+static int64_t chunkOf(const samba_options &options) {
+  int64_t chunk = options.chunk == 0 ? SAMBA_DEFAULT_CHUNK : options.chunk;
+  if (chunk < 1 || chunk > SAMBA_MAX_CHUNK)
+    throw Error(SAMBA_ERROR_ARGUMENT, "chunk is " + std::to_string(chunk) + ", expected 1 to " +
+                                          std::to_string(SAMBA_MAX_CHUNK));
+  if (options.threads < 0 || options.threads > SAMBA_MAX_THREADS)
+    throw Error(SAMBA_ERROR_ARGUMENT, "threads is " + std::to_string(options.threads) + ", expected 0 to " +
+                                          std::to_string(SAMBA_MAX_THREADS));
+  return chunk;
+}
+
+Model::Model(const std::string &path, const samba_options &options)
+    : artefact(path, options.verify_weights != 0), chunkTokens(chunkOf(options)), team(options.threads) {
+  const Manifest &about = manifest();
+  if (about.hasTokenizer)
+    pieces = std::make_unique<Tokenizer>(path, artefact.tokenizer(), about.vocabSize,
+                                         about.addBos ? about.bos : std::nullopt,
+                                         about.addEos ? about.eos : std::nullopt);
+  for (const StateField &field : about.fields)
+    fields.push_back({field.name.c_str(), field.dtype.c_str(), field.offset, field.bytes, field.shape.data(),
+                      field.shape.size()});
+}
+
+const Tokenizer &Model::requireTokenizer() const {
+  if (!pieces)
+    throw Error(SAMBA_ERROR_TOKENIZER, "model '" + manifest().name + "' has no tokenizer");
+  return *pieces;
+}
+
+void Model::setProbe(samba_probe_callback callback, void *user) {
+  std::lock_guard<std::mutex> lock(mutex);
+  probe = callback;
+  probeUser = user;
+}
+
+void Model::checkContext(int64_t position, uint64_t more) const {
+  int64_t limit = manifest().maxContext.value_or(maxPosition);
+  if (position > limit || more > static_cast<uint64_t>(limit - position))
+    throw Error(SAMBA_ERROR_CONTEXT_FULL, "context full: " + std::to_string(more) + " tokens at position " +
+                                              std::to_string(position) + " exceed the " + std::to_string(limit) +
+                                              " tokens of the model's full-attention layers");
+}
+
+void Model::check(const std::vector<samba_segment> &segments, const std::vector<Session *> &sessions, samba_rows rows,
+                  const float *logits, size_t capacity) const {
+  std::vector<Session *> sorted = sessions;
+  std::sort(sorted.begin(), sorted.end());
+  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end())
+    throw Error(SAMBA_ERROR_ARGUMENT, "a session occurs twice in one evaluation");
+  uint64_t wanted = rows == SAMBA_ROWS_LAST ? segments.size() : 0;
+  for (size_t s = 0; s < segments.size(); ++s) {
+    std::string where = "segment " + std::to_string(s);
+    if (sessions[s]->model.get() != this)
+      throw Error(SAMBA_ERROR_ARGUMENT, where + ": the session belongs to another model");
+    if (segments[s].count > static_cast<size_t>(maxPosition) / sizeof(int32_t) || !segments[s].tokens)
+      throw Error(SAMBA_ERROR_ARGUMENT, where + ": invalid tokens");
+    for (size_t i = 0; i < segments[s].count; ++i)
+      if (segments[s].tokens[i] < 0 || segments[s].tokens[i] >= manifest().vocabSize)
+        throw Error(SAMBA_ERROR_ARGUMENT, where + ": token id " + std::to_string(segments[s].tokens[i]) +
+                                              " at index " + std::to_string(i) + " is outside the vocabulary of " +
+                                              std::to_string(manifest().vocabSize));
+    checkContext(sessions[s]->position, segments[s].count);
+    if (rows == SAMBA_ROWS_ALL)
+      wanted += segments[s].count;
+  }
+  uint64_t vocabSize = static_cast<uint64_t>(manifest().vocabSize);
+  if (wanted > 0 && (!logits || wanted > capacity / vocabSize))
+    throw Error(SAMBA_ERROR_LIMIT, "the buffer for logits has room for " + std::to_string(logits ? capacity : 0) +
+                                       " values, expected " + std::to_string(wanted) + " rows of " +
+                                       std::to_string(vocabSize));
+}
+
+void Model::reserveArena(int64_t tokens) {
+  int64_t rows = (tokens + 15) / 16 * 16;
+  if (rows <= arenaRows)
+    return;
+  arena = Block(); // first the old one goes
+  arenaRows = 0;
+  arena = Block(static_cast<uint64_t>(rows) * manifest().arenaBytesPerToken);
+  arenaRows = rows;
+}
+
+/// The arguments of one call of the entry point.
+struct Model::Step {
+  std::vector<int32_t> tokens;
+  std::vector<int64_t> segments, positions, rows;
+  std::vector<void *> states;
+
+  void clear() {
+    tokens.clear();
+    segments.assign(1, 0);
+    positions.clear();
+    rows.clear();
+    states.clear();
+  }
+  int64_t size() const { return static_cast<int64_t>(tokens.size()); }
+  void add(const Session &session, const int32_t *ids, int64_t count) {
+    tokens.insert(tokens.end(), ids, ids + count);
+    segments.push_back(size());
+    positions.push_back(session.position);
+    states.push_back(session.state.data());
+  }
+};
+
+void Model::onProbe(void *user, int32_t index, const float *data, int64_t rows, int64_t columns) {
+  Model &self = *static_cast<Model *>(user);
+  if (index >= 0 && static_cast<size_t>(index) < self.manifest().probes.size())
+    self.probe(self.probeUser, self.manifest().probes[static_cast<size_t>(index)].name.c_str(), self.firstToken, data,
+               rows, columns);
+}
+
+void Model::run(Step &step, float *logits, int64_t first) {
+  float nothing = 0; // so that no pointer is null, even of no rows
+  samba_buffer inputs[] = {{step.tokens.data(), step.size()},
+                           {step.segments.data(), static_cast<int64_t>(step.segments.size())},
+                           {step.positions.data(), static_cast<int64_t>(step.positions.size())},
+                           {step.rows.empty() ? static_cast<void *>(&nothing) : step.rows.data(),
+                            static_cast<int64_t>(step.rows.size())}};
+  samba_buffer output = {step.rows.empty() ? &nothing : logits, static_cast<int64_t>(step.rows.size())};
+  firstToken = first;
+  samba_call call = {};
+  call.inputs = inputs;
+  call.outputs = &output;
+  call.states = step.states.data();
+  call.weights = artefact.weights();
+  call.arena = arena.data();
+  call.arena_rows = (step.size() + 15) / 16 * 16;
+  call.probe = probe ? onProbe : nullptr;
+  call.probe_user = this;
+  team.run(artefact.entry(), call);
+}
+
+void Model::evaluate(const std::vector<samba_segment> &segments, const std::vector<Session *> &sessions,
+                     samba_rows rows, float *logits, size_t capacity) {
+  check(segments, sessions, rows, logits, capacity);
+  uint64_t total = 0;
+  for (const samba_segment &segment : segments)
+    total += segment.count;
+  if (total == 0)
+    return;
+
+  std::lock_guard<std::mutex> lock(mutex);
+  int64_t largest = static_cast<int64_t>(std::min<uint64_t>(total, static_cast<uint64_t>(chunkTokens)));
+  // All memory is taken before the first step: a failure must leave every session as it was.
+  reserveArena(largest);
+  Step step;
+  step.tokens.reserve(static_cast<size_t>(largest));
+  step.rows.reserve(static_cast<size_t>(largest));
+  step.segments.reserve(segments.size() + 1);
+  step.positions.reserve(segments.size());
+  step.states.reserve(segments.size());
+
+  size_t current = 0;   // segment
+  size_t consumed = 0;  // tokens of it
+  int64_t first = 0;    // tokens of finished steps
+  while (current < segments.size()) {
+    step.clear();
+    size_t begin = current;
+    while (current < segments.size() && step.size() < largest) {
+      const samba_segment &segment = segments[current];
+      int64_t count = std::min<int64_t>(largest - step.size(), static_cast<int64_t>(segment.count - consumed));
+      int64_t row = step.size();
+      step.add(*sessions[current], segment.tokens + consumed, count);
+      consumed += static_cast<size_t>(count);
+      bool ends = consumed == segment.count;
+      if (rows == SAMBA_ROWS_ALL)
+        for (int64_t i = 0; i < count; ++i)
+          step.rows.push_back(row + i);
+      else if (rows == SAMBA_ROWS_LAST && ends)
+        step.rows.push_back(row + count - 1);
+      if (!ends)
+        break;
+      ++current;
+      consumed = 0;
+    }
+    run(step, logits, first);
+    first += step.size();
+    if (!step.rows.empty())
+      logits += step.rows.size() * static_cast<size_t>(manifest().vocabSize);
+    for (size_t s = begin, i = 0; i < step.states.size(); ++s, ++i)
+      sessions[s]->position += step.segments[i + 1] - step.segments[i];
+  }
+}

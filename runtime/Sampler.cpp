@@ -1,0 +1,173 @@
+//===- Sampler.cpp - choosing the next token -----------------------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/Sampler.h"
+#include "runtime/Error.h"
+
+#include <algorithm>
+#include <cmath>
+
+using namespace samba::runtime;
+
+static uint64_t rotateLeft(uint64_t value, int bits) { return value << bits | value >> (64 - bits); }
+
+Random::Random(uint64_t seed) {
+  for (uint64_t &word : state) {
+    seed += 0x9e3779b97f4a7c15u;
+    uint64_t mixed = (seed ^ seed >> 30) * 0xbf58476d1ce4e5b9u;
+    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebu;
+    word = mixed ^ mixed >> 31;
+  }
+}
+
+uint64_t Random::next() {
+  uint64_t result = rotateLeft(state[1] * 5, 7) * 9;
+  uint64_t shifted = state[1] << 17;
+  state[2] ^= state[0];
+  state[3] ^= state[1];
+  state[1] ^= state[2];
+  state[0] ^= state[3];
+  state[2] ^= shifted;
+  state[3] = rotateLeft(state[3], 45);
+  return result;
+}
+
+static void require(bool condition, const char *what) {
+  if (!condition)
+    throw Error(SAMBA_ERROR_ARGUMENT, std::string("sampling: ") + what);
+}
+
+Sampler::Sampler(const samba_sampling &sampling) : sampling(sampling), random(sampling.seed) {
+  // Written so that NaN fails.
+  require(sampling.temperature >= 0 && sampling.temperature <= 1e6f, "temperature must be from 0 to 1e6");
+  require(sampling.top_k >= 0, "top_k must be at least 0");
+  require(sampling.top_p > 0 && sampling.top_p <= 1, "top_p must be above 0 and at most 1");
+  require(sampling.min_p >= 0 && sampling.min_p <= 1, "min_p must be from 0 to 1");
+  require(sampling.repeat_penalty > 0 && std::isfinite(sampling.repeat_penalty), "repeat_penalty must be above 0");
+  require(sampling.repeat_window >= 0 && sampling.repeat_window <= 65536, "repeat_window must be from 0 to 65536");
+}
+
+void Sampler::accept(int32_t token) {
+  if (sampling.repeat_penalty == 1.0f || sampling.repeat_window == 0)
+    return;
+  recent.push_back(token);
+  ++recentCount[token];
+  if (recent.size() <= static_cast<size_t>(sampling.repeat_window))
+    return;
+  auto oldest = recentCount.find(recent.front());
+  if (--oldest->second == 0)
+    recentCount.erase(oldest);
+  recent.pop_front();
+}
+
+float Sampler::penalised(const float *logits, size_t token) const {
+  float logit = logits[token];
+  if (recentCount.empty() || !recentCount.count(static_cast<int32_t>(token)))
+    return logit;
+  return logit > 0 ? logit / sampling.repeat_penalty : logit * sampling.repeat_penalty;
+}
+
+int32_t Sampler::sample(const float *logits, size_t vocabSize) {
+  if (sampling.temperature == 0)
+    return greedy(logits, vocabSize);
+  gather(logits, vocabSize);
+  keepTopK();
+  softmax();
+  keepMinP();
+  keepTopP();
+  double total = 0;
+  for (const Candidate &candidate : candidates)
+    total += candidate.weight;
+  double threshold = random.uniform() * total;
+  for (const Candidate &candidate : candidates) {
+    threshold -= candidate.weight;
+    if (threshold < 0)
+      return candidate.token;
+  }
+  // Rounding may leave a remainder: it belongs to the last one that can be drawn.
+  for (auto last = candidates.rbegin(); last != candidates.rend(); ++last)
+    if (last->weight > 0)
+      return last->token;
+  throw Error(SAMBA_ERROR_INTERNAL, "sampling: no candidate has a probability");
+}
+
+int32_t Sampler::greedy(const float *logits, size_t vocabSize) const {
+  int32_t best = -1;
+  float bestLogit = 0;
+  for (size_t i = 0; i < vocabSize; ++i) {
+    float logit = penalised(logits, i);
+    if (!std::isnan(logit) && (best < 0 || logit > bestLogit)) {
+      best = static_cast<int32_t>(i);
+      bestLogit = logit;
+    }
+  }
+  if (best < 0)
+    throw Error(SAMBA_ERROR_NUMERIC, "sampling: every logit is NaN");
+  return best;
+}
+
+void Sampler::gather(const float *logits, size_t vocabSize) {
+  candidates.clear();
+  for (size_t i = 0; i < vocabSize; ++i) {
+    float logit = penalised(logits, i);
+    if (!std::isnan(logit))
+      candidates.push_back({logit, static_cast<int32_t>(i)});
+  }
+  if (candidates.empty())
+    throw Error(SAMBA_ERROR_NUMERIC, "sampling: every logit is NaN");
+}
+
+/// Best first; the lower id of equals, so that the order is total and the result does not depend on the sort.
+template <typename Candidate> static bool better(const Candidate &a, const Candidate &b) {
+  return a.weight != b.weight ? a.weight > b.weight : a.token < b.token;
+}
+
+void Sampler::keepTopK() {
+  size_t kept = static_cast<size_t>(sampling.top_k);
+  if (kept == 0 || kept >= candidates.size())
+    return;
+  std::nth_element(candidates.begin(), candidates.begin() + static_cast<ptrdiff_t>(kept), candidates.end(),
+                   better<Candidate>);
+  candidates.resize(kept);
+  std::sort(candidates.begin(), candidates.end(), better<Candidate>);
+}
+
+/// Leaves the best weight at 1. Infinite logits: of several +inf each is as good as the other.
+void Sampler::softmax() {
+  double best = candidates.front().weight;
+  for (const Candidate &candidate : candidates)
+    best = std::max(best, candidate.weight);
+  for (Candidate &candidate : candidates)
+    candidate.weight =
+        candidate.weight == best ? 1.0 : std::exp((candidate.weight - best) / static_cast<double>(sampling.temperature));
+}
+
+void Sampler::keepMinP() {
+  if (sampling.min_p == 0)
+    return;
+  double least = static_cast<double>(sampling.min_p);
+  candidates.erase(std::remove_if(candidates.begin(), candidates.end(),
+                                  [&](const Candidate &candidate) { return candidate.weight < least; }),
+                   candidates.end());
+}
+
+void Sampler::keepTopP() {
+  if (sampling.top_p == 1)
+    return;
+  std::sort(candidates.begin(), candidates.end(), better<Candidate>);
+  double total = 0;
+  for (const Candidate &candidate : candidates)
+    total += candidate.weight;
+  double needed = static_cast<double>(sampling.top_p) * total, sum = 0;
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    sum += candidates[i].weight;
+    if (sum >= needed) {
+      candidates.resize(i + 1);
+      return;
+    }
+  }
+}

@@ -1,0 +1,72 @@
+//===- TargetTest.cpp - CPUs by name ------------------------------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lowering/cpu/Target.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
+#include <gtest/gtest.h>
+
+using namespace samba;
+
+namespace {
+
+bool requires_(const CpuTarget &target, llvm::StringRef feature) { return llvm::is_contained(target.required, feature); }
+
+TEST(CpuTarget, NativeIsTheHost) {
+  auto target = CpuTarget::get("native");
+  ASSERT_TRUE(bool(target)) << llvm::toString(target.takeError());
+  EXPECT_EQ(target->cpu, llvm::sys::getHostCPUName());
+  auto host = llvm::sys::getHostCPUFeatures();
+  for (const std::string &feature : target->required)
+    EXPECT_TRUE(host.lookup(feature)) << feature;
+}
+
+#ifdef __x86_64__
+TEST(CpuTarget, LevelsOfX86) {
+  auto v3 = CpuTarget::get("x86-64-v3"), v4 = CpuTarget::get("x86-64-v4");
+  ASSERT_TRUE(v3 && v4);
+  EXPECT_EQ(v3->vectorBits, 256);
+  EXPECT_EQ(v3->vectorRegisters, 16);
+  EXPECT_EQ(v3->tileRows, 4);
+  EXPECT_EQ(v3->panelWidth, 16);
+  EXPECT_TRUE(requires_(*v3, "avx2") && requires_(*v3, "fma") && requires_(*v3, "f16c"));
+  EXPECT_FALSE(requires_(*v3, "avx512f"));
+  EXPECT_EQ(v4->vectorBits, 512);
+  EXPECT_EQ(v4->vectorRegisters, 32);
+  EXPECT_EQ(v4->tileRows, 8);
+  EXPECT_EQ(v4->panelWidth, 32);
+  EXPECT_EQ(v4->lanes(), 16);
+  EXPECT_TRUE(requires_(*v4, "avx512f") && requires_(*v4, "avx512bw") && requires_(*v4, "avx512vl"));
+  EXPECT_FALSE(requires_(*v4, "avx512bf16"));
+}
+
+TEST(CpuTarget, NamedCpu) {
+  auto target = CpuTarget::get("znver4");
+  ASSERT_TRUE(bool(target));
+  EXPECT_EQ(target->features, "");
+  EXPECT_TRUE(requires_(*target, "avx512bf16") && requires_(*target, "avx512vnni"));
+}
+
+TEST(CpuTarget, ExtensionsThatDiedOutAreNotUsed) {
+  auto target = CpuTarget::get("bdver4");
+  ASSERT_TRUE(bool(target));
+  EXPECT_EQ(target->vectorBits, 256);
+  EXPECT_NE(target->features.find("-xop"), std::string::npos);
+  EXPECT_FALSE(requires_(*target, "xop"));
+}
+
+TEST(CpuTarget, RefusesUnknownAndOldOnes) {
+  auto errorOf = [](llvm::StringRef name) { return llvm::toString(CpuTarget::get(name).takeError()); };
+  EXPECT_EQ(errorOf("znver9"), "unknown CPU 'znver9' for x86_64; did you mean znver1, znver2, znver3?");
+  EXPECT_EQ(errorOf("nativ"), "unknown CPU 'nativ' for x86_64; did you mean native?");
+  EXPECT_EQ(errorOf("@"), "unknown CPU '@' for x86_64");
+  EXPECT_EQ(errorOf("x86-64-v2"), "CPU 'x86-64-v2' is not supported: AVX2 and FMA are needed (x86-64-v3)");
+}
+#endif
+
+} // namespace

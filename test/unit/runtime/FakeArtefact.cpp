@@ -1,0 +1,141 @@
+//===- FakeArtefact.cpp - artefacts made by the tests --------------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "test/unit/runtime/FakeArtefact.h"
+#include "runtime/Cpu.h"
+
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+using namespace samba::test;
+
+Folder::Folder() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "samba-runtime-XXXXXX").string();
+  if (!::mkdtemp(pattern.data()))
+    throw std::runtime_error("cannot make a temporary folder");
+  path = pattern;
+}
+
+Folder::~Folder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path, ignored);
+}
+
+std::string samba::test::readBytes(const std::string &path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file)
+    throw std::runtime_error("cannot read " + path);
+  std::ostringstream bytes;
+  bytes << file.rdbuf();
+  return bytes.str();
+}
+
+void samba::test::writeBytes(const std::string &path, const std::string &bytes) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << bytes;
+  if (!file.flush())
+    throw std::runtime_error("cannot write " + path);
+}
+
+FakeArtefact::FakeArtefact() : code(readBytes(SAMBA_FAKE_MODEL)) {
+  std::vector<float> values(vocabSize * width);
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = static_cast<float>((i * 37) % 64) / 64.0f - 0.5f;
+  weights.assign(reinterpret_cast<const char *>(values.data()), values.size() * sizeof(float));
+  std::string triple = std::string(samba::runtime::machineArchitecture()) + "-unknown-linux-gnu";
+  manifest = {
+      {"abi_version", SAMBA_ABI_VERSION},
+      {"name", "fake"},
+      {"entry", "samba_step"},
+      {"model", {{"vocab_size", vocabSize}, {"max_context", nullptr}, {"bos_token_id", 1}, {"eos_token_id", 2}}},
+      {"target", {{"triple", triple}, {"cpu", "generic"}, {"features", nlohmann::json::array()}}},
+      {"arena_bytes_per_token", (2 * width + 1) * 4},
+      {"state",
+       {{"bytes", stateBytes},
+        {"fields",
+         {{{"name", "layers.0.conv"}, {"offset", 0}, {"shape", {3, 4}}, {"dtype", "f32"}},
+          {{"name", "layers.0.ssm"}, {"offset", 64}, {"shape", {2, 4}}, {"dtype", "f32"}},
+          {{"name", "layers.1.key"}, {"offset", 96}, {"shape", {1, 2, 2}}, {"dtype", "f32"}}}}}},
+      {"probes",
+       {{{"name", "embeddings"}, {"width", width}},
+        {{"name", "layers.0"}, {"width", width}},
+        {{"name", "norm_f"}, {"width", width}}}},
+      {"weights", {{"bytes", weights.size()}, {"file", nullptr}}},
+      {"tokenizer", nullptr}};
+}
+
+void FakeArtefact::useTokenizer() {
+  tokenizer = readBytes(SAMBA_SOURCE_DIR "/models/samba-tiny/tokenizer.model");
+  manifest["tokenizer"] = {{"kind", "sentencepiece"}, {"add_bos", true}, {"add_eos", false}};
+}
+
+static samba_section append(std::string &file, const std::string &bytes, size_t alignment) {
+  file.resize((file.size() + alignment - 1) / alignment * alignment, '\0');
+  samba_section section = {file.size(), bytes.size(), XXH3_64bits(bytes.data(), bytes.size())};
+  file += bytes;
+  return section;
+}
+
+std::string FakeArtefact::bytes() const {
+  std::string file = launcher;
+  footer = {};
+  std::memcpy(footer.magic, SAMBA_FOOTER_MAGIC, sizeof(footer.magic));
+  footer.abi_version = abiVersion;
+  footer.flags = flags;
+  footer.code = append(file, code, 16);
+  if (flags & SAMBA_WEIGHTS_BESIDE)
+    footer.weights = {0, weights.size(), XXH3_64bits(weights.data(), weights.size())};
+  else
+    footer.weights = append(file, weights, 4096);
+  footer.tokenizer = append(file, tokenizer, 1);
+  footer.manifest = append(file, manifest.dump(), 1);
+  footer.file_size = file.size() + sizeof(footer);
+  if (changeFooter)
+    changeFooter(footer);
+  footer.checksum = XXH3_64bits(&footer, offsetof(samba_footer, checksum));
+  file.append(reinterpret_cast<const char *>(&footer), sizeof(footer));
+  return file;
+}
+
+std::vector<float> samba::test::predictLogits(const FakeArtefact &artefact, const std::vector<int32_t> &tokens) {
+  std::vector<float> weights(artefact.weights.size() / sizeof(float));
+  std::memcpy(weights.data(), artefact.weights.data(), artefact.weights.size());
+  std::vector<float> logits;
+  float decaying[8] = {};
+  for (size_t t = 0; t < tokens.size(); ++t) {
+    float sum = 0;
+    for (int i = 0; i < 8; ++i)
+      sum += decaying[i] = 0.5f * decaying[i] + static_cast<float>(tokens[t]) * 0.25f + static_cast<float>(i);
+    sum += 0.125f * static_cast<float>(t + 1);
+    for (int32_t v = 0; v < vocabSize; ++v) {
+      float logit = 0;
+      for (int64_t i = 0; i < width; ++i)
+        logit += (weights[static_cast<size_t>(tokens[t] * width + i)] + sum) * 0.0625f *
+                 weights[static_cast<size_t>(v * width + i)];
+      logits.push_back(logit);
+    }
+  }
+  return logits;
+}
+
+std::vector<int32_t> samba::test::someTokens(size_t count, uint32_t seed) {
+  std::vector<int32_t> tokens;
+  uint32_t value = seed * 2654435761u + 1;
+  for (size_t i = 0; i < count; ++i) {
+    value = value * 1664525u + 1013904223u;
+    tokens.push_back(static_cast<int32_t>(3 + (value >> 16) % (vocabSize - 3)));
+  }
+  return tokens;
+}
