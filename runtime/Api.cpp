@@ -42,9 +42,7 @@ static void require(bool condition, const char *message) {
 #define SAMBA_STRINGIZE(x) #x
 #define SAMBA_DOTTED(a, b, c) SAMBA_STRINGIZE(a) "." SAMBA_STRINGIZE(b) "." SAMBA_STRINGIZE(c)
 
-const char *samba_version(void) {
-  return SAMBA_DOTTED(SAMBA_VERSION_MAJOR, SAMBA_VERSION_MINOR, SAMBA_VERSION_PATCH);
-}
+const char *samba_version(void) { return SAMBA_DOTTED(SAMBA_VERSION_MAJOR, SAMBA_VERSION_MINOR, SAMBA_VERSION_PATCH); }
 
 uint32_t samba_abi_version(void) { return SAMBA_ABI_VERSION; }
 
@@ -178,8 +176,8 @@ template <typename Element, typename Result>
 static void copyOut(const Result &result, Element *buffer, size_t capacity, size_t *size) {
   *size = result.size();
   if (result.size() > capacity)
-    throw Error(SAMBA_ERROR_LIMIT, "the buffer has room for " + std::to_string(capacity) + ", expected " +
-                                       std::to_string(result.size()));
+    throw Error(SAMBA_ERROR_LIMIT,
+                "the buffer has room for " + std::to_string(capacity) + ", expected " + std::to_string(result.size()));
   if (!result.empty())
     std::memcpy(buffer, result.data(), result.size() * sizeof(Element));
 }

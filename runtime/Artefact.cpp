@@ -52,8 +52,8 @@ samba_footer readFooter(const File &file) {
   const std::string &path = file.path();
   samba_footer footer;
   if (file.size() < sizeof(footer))
-    throw Error(SAMBA_ERROR_FORMAT, "'" + path + "' is not a compiled model: it has only " +
-                                        std::to_string(file.size()) + " bytes");
+    throw Error(SAMBA_ERROR_FORMAT,
+                "'" + path + "' is not a compiled model: it has only " + std::to_string(file.size()) + " bytes");
   file.read(file.size() - sizeof(footer), &footer, sizeof(footer));
   if (!hasMagic(footer))
     throw Error(SAMBA_ERROR_FORMAT,
@@ -64,8 +64,8 @@ samba_footer readFooter(const File &file) {
   if (XXH3_64bits(&footer, offsetof(samba_footer, checksum)) != footer.checksum)
     damaged(path, "wrong checksum of the footer");
   if (footer.file_size != file.size())
-    damaged(path, "the file has " + std::to_string(file.size()) + " bytes, expected " +
-                      std::to_string(footer.file_size));
+    damaged(path,
+            "the file has " + std::to_string(file.size()) + " bytes, expected " + std::to_string(footer.file_size));
   if (footer.flags & ~SAMBA_WEIGHTS_BESIDE)
     damaged(path, "unknown flags " + std::to_string(footer.flags));
   return footer;
@@ -73,8 +73,10 @@ samba_footer readFooter(const File &file) {
 
 void checkSections(const std::string &path, const samba_footer &footer) {
   bool beside = footer.flags & SAMBA_WEIGHTS_BESIDE;
-  const NamedSection sections[] = {
-      {"code", footer.code}, {"tokenizer", footer.tokenizer}, {"manifest", footer.manifest}, {"weights", footer.weights}};
+  const NamedSection sections[] = {{"code", footer.code},
+                                   {"tokenizer", footer.tokenizer},
+                                   {"manifest", footer.manifest},
+                                   {"weights", footer.weights}};
   size_t count = beside ? 3 : 4;
   for (size_t i = 0; i < count; ++i) {
     checkBounds(path, sections[i].name, sections[i].section, footer.file_size - sizeof(footer));

@@ -163,9 +163,9 @@ struct Feature {
 };
 
 constexpr Feature features[] = {
-    {"fp-armv8", AT_HWCAP, 0}, {"neon", AT_HWCAP, 1},     {"aes", AT_HWCAP, 3},   {"sha2", AT_HWCAP, 6},
+    {"fp-armv8", AT_HWCAP, 0}, {"neon", AT_HWCAP, 1},     {"aes", AT_HWCAP, 3},       {"sha2", AT_HWCAP, 6},
     {"crc", AT_HWCAP, 7},      {"lse", AT_HWCAP, 8},      {"fullfp16", AT_HWCAP, 10}, {"rdm", AT_HWCAP, 12},
-    {"dotprod", AT_HWCAP, 20}, {"fp16fml", AT_HWCAP, 23}, {"sve", AT_HWCAP, 22},  {"sve2", AT_HWCAP2, 1},
+    {"dotprod", AT_HWCAP, 20}, {"fp16fml", AT_HWCAP, 23}, {"sve", AT_HWCAP, 22},      {"sve2", AT_HWCAP2, 1},
     {"i8mm", AT_HWCAP2, 13},   {"bf16", AT_HWCAP2, 14},
 };
 
@@ -188,8 +188,8 @@ void samba::runtime::checkCpu(const std::string &path, const std::string &triple
                               const std::vector<std::string> &features) {
   std::string architecture = triple.substr(0, triple.find('-'));
   if (architecture != machineArchitecture())
-    throw Error(SAMBA_ERROR_CPU, "'" + path + "' is compiled for " + architecture + ", this machine is " +
-                                     machineArchitecture());
+    throw Error(SAMBA_ERROR_CPU,
+                "'" + path + "' is compiled for " + architecture + ", this machine is " + machineArchitecture());
   std::string missing;
   for (const std::string &feature : features)
     if (!cpuSupports(feature))

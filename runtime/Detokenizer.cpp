@@ -22,9 +22,11 @@ struct Front {
 /// Well-formed UTF-8 as in table 3-7 of the Unicode standard.
 Front front(const std::vector<uint8_t> &run) {
   uint8_t lead = run[0];
-  size_t length = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3
-                  : lead >= 0xf0 && lead < 0xf5                 ? 4
-                                                                : 1;
+  size_t length = lead < 0x80                   ? 1
+                  : lead >= 0xc2 && lead < 0xe0 ? 2
+                  : lead >= 0xe0 && lead < 0xf0 ? 3
+                  : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                : 1;
   for (size_t i = 1; i < length; ++i) {
     if (i == run.size())
       return {i, false};

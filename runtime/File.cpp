@@ -61,8 +61,8 @@ Mapping::Mapping(const File &file, uint64_t offset, uint64_t bytes) {
   uint64_t before = offset % page;
   if (bytes > std::numeric_limits<size_t>::max() - before)
     throw Error(SAMBA_ERROR_MEMORY, "'" + file.path() + "' is too large for this machine");
-  void *address = ::mmap(nullptr, bytes + before, PROT_READ, MAP_PRIVATE, file.descriptor(),
-                         static_cast<off_t>(offset - before));
+  void *address =
+      ::mmap(nullptr, bytes + before, PROT_READ, MAP_PRIVATE, file.descriptor(), static_cast<off_t>(offset - before));
   if (address == MAP_FAILED)
     throw Error(errno == ENOMEM ? SAMBA_ERROR_MEMORY : SAMBA_ERROR_IO,
                 withErrno("cannot map '" + file.path() + "'", errno));

@@ -25,8 +25,7 @@ constexpr size_t maxRank = 8;
 /// A value of the manifest and the path of keys that leads to it, "state.fields[3].name".
 class Value {
 public:
-  Value(const std::string &file, std::string key, const json *value)
-      : file(file), key(std::move(key)), value(value) {}
+  Value(const std::string &file, std::string key, const json *value) : file(file), key(std::move(key)), value(value) {}
 
   bool isNull() const { return !value || value->is_null(); }
 
@@ -76,8 +75,8 @@ public:
       if (found.size() > 60)
         found = found.substr(0, 57) + "...";
     }
-    throw Error(SAMBA_ERROR_FORMAT, "'" + file + "': manifest key '" + key + "': expected " + expected + ", found " +
-                                        found);
+    throw Error(SAMBA_ERROR_FORMAT,
+                "'" + file + "': manifest key '" + key + "': expected " + expected + ", found " + found);
   }
 
 private:
@@ -165,8 +164,7 @@ Manifest Manifest::parse(const std::string &path, std::string text) {
   for (size_t i = 0; i < features.arraySize(); ++i)
     manifest.features.push_back(features.at(i).string());
 
-  manifest.arenaBytesPerToken =
-      static_cast<uint64_t>(root["arena_bytes_per_token"].integer(0, maxArenaBytesPerToken));
+  manifest.arenaBytesPerToken = static_cast<uint64_t>(root["arena_bytes_per_token"].integer(0, maxArenaBytesPerToken));
   Value state = root["state"];
   manifest.stateBytes = static_cast<uint64_t>(state["bytes"].integer(0, maxBytes));
   Value fields = state["fields"];

@@ -39,8 +39,8 @@ void Session::reset() {
 static int64_t chunkOf(const samba_options &options) {
   int64_t chunk = options.chunk == 0 ? SAMBA_DEFAULT_CHUNK : options.chunk;
   if (chunk < 1 || chunk > SAMBA_MAX_CHUNK)
-    throw Error(SAMBA_ERROR_ARGUMENT, "chunk is " + std::to_string(chunk) + ", expected 1 to " +
-                                          std::to_string(SAMBA_MAX_CHUNK));
+    throw Error(SAMBA_ERROR_ARGUMENT,
+                "chunk is " + std::to_string(chunk) + ", expected 1 to " + std::to_string(SAMBA_MAX_CHUNK));
   if (options.threads < 0 || options.threads > SAMBA_MAX_THREADS)
     throw Error(SAMBA_ERROR_ARGUMENT, "threads is " + std::to_string(options.threads) + ", expected 0 to " +
                                           std::to_string(SAMBA_MAX_THREADS));
@@ -51,12 +51,12 @@ Model::Model(const std::string &path, const samba_options &options)
     : artefact(path, options.verify_weights != 0), chunkTokens(chunkOf(options)), team(options.threads) {
   const Manifest &about = manifest();
   if (about.hasTokenizer)
-    pieces = std::make_unique<Tokenizer>(path, artefact.tokenizer(), about.vocabSize,
-                                         about.addBos ? about.bos : std::nullopt,
-                                         about.addEos ? about.eos : std::nullopt);
+    pieces =
+        std::make_unique<Tokenizer>(path, artefact.tokenizer(), about.vocabSize,
+                                    about.addBos ? about.bos : std::nullopt, about.addEos ? about.eos : std::nullopt);
   for (const StateField &field : about.fields)
-    fields.push_back({field.name.c_str(), field.dtype.c_str(), field.offset, field.bytes, field.shape.data(),
-                      field.shape.size()});
+    fields.push_back(
+        {field.name.c_str(), field.dtype.c_str(), field.offset, field.bytes, field.shape.data(), field.shape.size()});
 }
 
 const Tokenizer &Model::requireTokenizer() const {
@@ -94,8 +94,8 @@ void Model::check(const std::vector<samba_segment> &segments, const std::vector<
       throw Error(SAMBA_ERROR_ARGUMENT, where + ": invalid tokens");
     for (size_t i = 0; i < segments[s].count; ++i)
       if (segments[s].tokens[i] < 0 || segments[s].tokens[i] >= manifest().vocabSize)
-        throw Error(SAMBA_ERROR_ARGUMENT, where + ": token id " + std::to_string(segments[s].tokens[i]) +
-                                              " at index " + std::to_string(i) + " is outside the vocabulary of " +
+        throw Error(SAMBA_ERROR_ARGUMENT, where + ": token id " + std::to_string(segments[s].tokens[i]) + " at index " +
+                                              std::to_string(i) + " is outside the vocabulary of " +
                                               std::to_string(manifest().vocabSize));
     checkContext(sessions[s]->position, segments[s].count);
     if (rows == SAMBA_ROWS_ALL)
@@ -149,11 +149,11 @@ void Model::onProbe(void *user, int32_t index, const float *data, int64_t rows, 
 
 void Model::run(Step &step, float *logits, int64_t first) {
   float nothing = 0; // so that no pointer is null, even of no rows
-  samba_buffer inputs[] = {{step.tokens.data(), step.size()},
-                           {step.segments.data(), static_cast<int64_t>(step.segments.size())},
-                           {step.positions.data(), static_cast<int64_t>(step.positions.size())},
-                           {step.rows.empty() ? static_cast<void *>(&nothing) : step.rows.data(),
-                            static_cast<int64_t>(step.rows.size())}};
+  samba_buffer inputs[] = {
+      {step.tokens.data(), step.size()},
+      {step.segments.data(), static_cast<int64_t>(step.segments.size())},
+      {step.positions.data(), static_cast<int64_t>(step.positions.size())},
+      {step.rows.empty() ? static_cast<void *>(&nothing) : step.rows.data(), static_cast<int64_t>(step.rows.size())}};
   samba_buffer output = {step.rows.empty() ? &nothing : logits, static_cast<int64_t>(step.rows.size())};
   firstToken = first;
   samba_call call = {};
@@ -188,9 +188,9 @@ void Model::evaluate(const std::vector<samba_segment> &segments, const std::vect
   step.positions.reserve(segments.size());
   step.states.reserve(segments.size());
 
-  size_t current = 0;   // segment
-  size_t consumed = 0;  // tokens of it
-  int64_t first = 0;    // tokens of finished steps
+  size_t current = 0;  // segment
+  size_t consumed = 0; // tokens of it
+  int64_t first = 0;   // tokens of finished steps
   while (current < segments.size()) {
     step.clear();
     size_t begin = current;

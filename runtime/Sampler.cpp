@@ -142,8 +142,9 @@ void Sampler::softmax() {
   for (const Candidate &candidate : candidates)
     best = std::max(best, candidate.weight);
   for (Candidate &candidate : candidates)
-    candidate.weight =
-        candidate.weight == best ? 1.0 : std::exp((candidate.weight - best) / static_cast<double>(sampling.temperature));
+    candidate.weight = candidate.weight == best
+                           ? 1.0
+                           : std::exp((candidate.weight - best) / static_cast<double>(sampling.temperature));
 }
 
 void Sampler::keepMinP() {

@@ -43,62 +43,109 @@ Team::Team(int32_t threads) : wanted(threads > 0 ? threads : std::max(1, omp_get
   spins = wanted <= omp_get_num_procs() ? pollsBeforeSleep : 0;
 }
 
+/// A thread's own view. The samba_team is the first member, so that a pointer to it is one to the whole.
+struct Team::Member {
+  samba_team team;
+  uint32_t epoch;      // that this thread is in: it may lag behind the team's
+  uint32_t held = 0;   // iterations claimed and not yet finished
+  uint64_t total = 0;  // of the loop of this epoch
+  bool inLoop = false; // this epoch has a loop
+
+  static Member &of(samba_team *team) { return *reinterpret_cast<Member *>(team); }
+};
+
 /// Chunks shrink with what is left: few claims at first, an even finish.
 uint64_t Team::claim(samba_team *team, uint64_t total) {
   Team &self = *static_cast<Team *>(team->shared);
-  uint64_t begin = self.next.load(std::memory_order_relaxed);
-  while (begin < total) {
+  Member &member = Member::of(team);
+  self.finishChunk(member);
+  member.inLoop = true;
+  member.total = total;
+  uint64_t seen = self.next.load(std::memory_order_acquire);
+  // Of another epoch: the loop is finished, and the others are past its barrier.
+  while (static_cast<uint32_t>(seen >> 32) == member.epoch) {
+    uint64_t begin = seen & 0xffffffffu;
+    if (begin >= total)
+      break;
     uint64_t chunk = std::max<uint64_t>(1, (total - begin) / (2 * static_cast<uint64_t>(team->threads)));
-    if (self.next.compare_exchange_weak(begin, begin + chunk, std::memory_order_relaxed))
+    if (self.next.compare_exchange_weak(seen, seen + chunk, std::memory_order_acq_rel, std::memory_order_acquire)) {
+      member.held = static_cast<uint32_t>(chunk);
       return begin | (begin + chunk) << 32;
+    }
   }
-  return total | total << 32;
+  return 0;
 }
 
-/// The last thread to arrive resets the loop and the barrier while all others wait, so one counter serves all loops.
+/// Whoever finishes the last iteration of a loop ends its epoch. Until then nobody else can, so all counters are this
+/// epoch's.
+void Team::finishChunk(Member &member) {
+  if (member.held == 0)
+    return;
+  uint64_t all = finished.fetch_add(member.held, std::memory_order_acq_rel) + member.held;
+  member.held = 0;
+  if (all == member.total)
+    advance(member.epoch);
+}
+
+void Team::advance(uint32_t epoch) {
+  finished.store(0, std::memory_order_relaxed);
+  arrived.store(0, std::memory_order_relaxed);
+  next.store(static_cast<uint64_t>(epoch + 1) << 32, std::memory_order_release);
+  // In one total order with the accesses in wait(): either this thread sees the sleeper, or the sleeper the new epoch.
+  current.store(epoch + 1, std::memory_order_seq_cst);
+  if (sleepers.load(std::memory_order_seq_cst) > 0)
+    futexWakeAll(current);
+}
+
 void Team::barrier(samba_team *team) {
   Team &self = *static_cast<Team *>(team->shared);
-  uint32_t epoch = self.epoch.load(std::memory_order_relaxed);
-  if (self.arrived.fetch_add(1, std::memory_order_acq_rel) + 1 != static_cast<uint32_t>(team->threads))
-    return self.wait(epoch);
-  self.arrived.store(0, std::memory_order_relaxed);
-  self.next.store(0, std::memory_order_relaxed);
-  // In one total order with the accesses in wait(): either this thread sees the sleeper, or the sleeper the new epoch.
-  self.epoch.store(epoch + 1, std::memory_order_seq_cst);
-  if (self.sleepers.load(std::memory_order_seq_cst) > 0)
-    futexWakeAll(self.epoch);
+  Member &member = Member::of(team);
+  self.finishChunk(member);
+  // A loop without iterations has nobody to finish it: as without a loop, all threads meet.
+  if (!member.inLoop || member.total == 0) {
+    if (self.arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == team->threads)
+      self.advance(member.epoch);
+  }
+  self.wait(member.epoch);
+  ++member.epoch;
+  member.inLoop = false;
 }
 
-void Team::wait(uint32_t before) {
+void Team::wait(uint32_t epoch) {
   for (int32_t i = 0; i < spins; ++i) {
-    if (epoch.load(std::memory_order_acquire) != before)
+    if (current.load(std::memory_order_acquire) != epoch)
       return;
     relax();
   }
   sleepers.fetch_add(1, std::memory_order_seq_cst);
-  while (epoch.load(std::memory_order_seq_cst) == before)
-    futexWait(epoch, before);
+  while (current.load(std::memory_order_seq_cst) == epoch)
+    futexWait(current, epoch);
   sleepers.fetch_sub(1, std::memory_order_relaxed);
 }
 
-uint64_t Team::claimAll(samba_team *team, uint64_t total) {
-  uint64_t begin = std::min(static_cast<Team *>(team->shared)->next.exchange(total, std::memory_order_relaxed), total);
-  return begin | total << 32;
+uint64_t Team::claimAlone(samba_team *team, uint64_t total) {
+  Member &member = Member::of(team);
+  if (member.inLoop)
+    return 0;
+  member.inLoop = true;
+  return total << 32;
 }
 
-void Team::restart(samba_team *team) {
-  static_cast<Team *>(team->shared)->next.store(0, std::memory_order_relaxed);
-}
+void Team::barrierAlone(samba_team *team) { Member::of(team).inLoop = false; }
 
 void Team::run(samba_entry entry, const samba_call &call) {
-  next.store(0, std::memory_order_relaxed);
   if (wanted == 1) {
-    samba_team alone = {claimAll, restart, 0, 1, this};
-    return entry(&call, &alone);
+    Member alone = {{claimAlone, barrierAlone, 0, 1, this}, 0};
+    return entry(&call, &alone.team);
   }
+  // The last call may have ended without a barrier.
+  uint32_t epoch = current.load(std::memory_order_relaxed);
+  finished.store(0, std::memory_order_relaxed);
+  arrived.store(0, std::memory_order_relaxed);
+  next.store(static_cast<uint64_t>(epoch) << 32, std::memory_order_relaxed);
 #pragma omp parallel num_threads(wanted)
   {
-    samba_team member = {claim, barrier, omp_get_thread_num(), omp_get_num_threads(), this};
-    entry(&call, &member);
+    Member member = {{claim, barrier, omp_get_thread_num(), omp_get_num_threads(), this}, epoch};
+    entry(&call, &member.team);
   }
 }

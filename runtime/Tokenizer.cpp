@@ -63,6 +63,6 @@ std::optional<uint8_t> Tokenizer::byteOf(int32_t id) const {
 
 void Tokenizer::checkId(int32_t id) const {
   if (id < 0 || id >= vocabSize)
-    throw Error(SAMBA_ERROR_ARGUMENT, "token id " + std::to_string(id) + " is outside the vocabulary of " +
-                                          std::to_string(vocabSize));
+    throw Error(SAMBA_ERROR_ARGUMENT,
+                "token id " + std::to_string(id) + " is outside the vocabulary of " + std::to_string(vocabSize));
 }

@@ -37,6 +37,7 @@ void samba::run::installSignals() {
   action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
   ::sigaction(SIGINT, &action, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN); // a limit on file sizes is an error like a full disk
 }
 
 bool samba::run::interrupted() { return interruptCount != 0; }

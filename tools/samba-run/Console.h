@@ -18,7 +18,8 @@ struct ClosedPipe {};
 /// Writes to standard output at once. Throws ClosedPipe, or std::runtime_error if it cannot be written (disk full).
 void print(std::string_view text);
 
-/// Makes Ctrl-C (the first one; a second one ends the program) only set a mark, and a closed pipe an error of print().
+/// Makes Ctrl-C (the first one; a second one ends the program) only set a mark, a closed pipe an error of print(), and a
+/// file that may not grow an error of its writer.
 void installSignals();
 /// True after Ctrl-C.
 bool interrupted();

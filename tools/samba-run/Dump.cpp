@@ -34,9 +34,8 @@ void LogitsDump::add(const float *logits, int64_t rows) {
 static std::vector<TensorInfo> hiddenTensors(const Model &model, int64_t tokens) {
   std::vector<TensorInfo> tensors;
   for (size_t i = 0; i < samba_probe_count(model.get()); ++i)
-    tensors.push_back({"hidden/" + dumpName(samba_probe_name(model.get(), i)),
-                       "F32",
-                       {tokens, samba_probe_width(model.get(), i)}});
+    tensors.push_back(
+        {"hidden/" + dumpName(samba_probe_name(model.get(), i)), "F32", {tokens, samba_probe_width(model.get(), i)}});
   return tensors;
 }
 
@@ -105,8 +104,11 @@ void samba::run::dumpState(const std::string &path, const Model &model, const Se
     if (isScan(*field))
       std::swap(shape[0], shape[1]);
     std::string dtype = field->dtype;
-    tensors.push_back(
-        {"state/" + dumpName(field->name), dtype == "f32" ? "F32" : dtype == "bf16" ? "BF16" : "F16", shape});
+    tensors.push_back({"state/" + dumpName(field->name),
+                       dtype == "f32"    ? "F32"
+                       : dtype == "bf16" ? "BF16"
+                                         : "F16",
+                       shape});
   }
   SafetensorsWriter writer(path, tensors);
   for (size_t i = 0; const samba_state_field *field = samba_state_field_at(model.get(), i); ++i) {

@@ -50,10 +50,16 @@ public:
       show(detokenizer->finish());
   }
   ordered_json json(double loadSeconds) const;
+  /// Throws what ended the generation early, if something did.
+  void rethrow() const {
+    if (full)
+      throw *full;
+  }
   void printStatistics() const;
 
 private:
   void readPrompt();
+  bool feedBack();
   void show(const std::string &more);
 
   const Model &model;
@@ -65,6 +71,7 @@ private:
   std::vector<float> logits; // the last token's row at the end
   std::string text;
   std::string stop = "length";
+  std::optional<Exception> full;     // the context is
   int64_t promptDone = 0, steps = 0; // tokens fed, of the prompt and one by one
   double promptSeconds = 0, stepSeconds = 0;
 };
@@ -103,7 +110,10 @@ void Generation::feedPrompt() {
     if (hiddenDump)
       hiddenDump->begin(promptDone);
     session.evaluate(prompt.data() + promptDone, static_cast<size_t>(count),
-                     all ? SAMBA_ROWS_ALL : last ? SAMBA_ROWS_LAST : SAMBA_ROWS_NONE, logits.data(), logits.size());
+                     all    ? SAMBA_ROWS_ALL
+                     : last ? SAMBA_ROWS_LAST
+                            : SAMBA_ROWS_NONE,
+                     logits.data(), logits.size());
     if (logitsDump)
       logitsDump->add(logits.data(), count);
     promptDone += count;
@@ -126,6 +136,21 @@ void Generation::feedPrompt() {
   }
 }
 
+/// Feeds the last generated token. False if the context is full: what fits is shown before the failure is.
+bool Generation::feedBack() {
+  try {
+    session.evaluate(&tokens.back(), 1, SAMBA_ROWS_LAST, logits.data(), logits.size());
+  } catch (const Exception &error) {
+    if (error.status() != SAMBA_ERROR_CONTEXT_FULL)
+      throw;
+    full = error;
+    stop = "context";
+    return false;
+  }
+  ++steps;
+  return true;
+}
+
 void Generation::continuePrompt() {
   Stopwatch watch;
   while (static_cast<int64_t>(tokens.size()) < options.generate) {
@@ -133,10 +158,8 @@ void Generation::continuePrompt() {
       stop = "interrupted";
       break;
     }
-    if (!tokens.empty()) {
-      session.evaluate(&tokens.back(), 1, SAMBA_ROWS_LAST, logits.data(), logits.size());
-      ++steps;
-    }
+    if (!tokens.empty() && !feedBack())
+      break;
     int32_t token = sampler.sample(logits.data(), static_cast<size_t>(model.vocabSize()));
     tokens.push_back(token);
     sampler.accept(token);
@@ -182,16 +205,8 @@ void Generation::printStatistics() const {
 void samba::run::generate(const Model &model, const Options &options, double loadSeconds) {
   Generation generation(model, options);
   generation.feedPrompt();
-  std::optional<Exception> full;
-  try {
-    if (!interrupted())
-      generation.continuePrompt();
-  } catch (const Exception &error) {
-    // What fits is shown before the failure is.
-    if (error.status() != SAMBA_ERROR_CONTEXT_FULL)
-      throw;
-    full = error;
-  }
+  if (!interrupted())
+    generation.continuePrompt();
   generation.finishText();
   if (options.json)
     print(generation.json(loadSeconds).dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n");
@@ -199,6 +214,5 @@ void samba::run::generate(const Model &model, const Options &options, double loa
     print("\n");
   if (::isatty(STDERR_FILENO))
     generation.printStatistics();
-  if (full)
-    throw *full;
+  generation.rethrow();
 }

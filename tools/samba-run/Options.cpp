@@ -55,12 +55,9 @@ constexpr int64_t maxTokenCount = std::numeric_limits<int32_t>::max();
 
 Flags flagsOf(Options &options) {
   return {
-      {"--help", [&] { options.help = true; }},
-      {"-h", [&] { options.help = true; }},
-      {"--version", [&] { options.version = true; }},
-      {"--info", [&] { options.info = true; }},
-      {"--json", [&] { options.json = true; }},
-      {"--ignore-eos", [&] { options.ignoreEos = true; }},
+      {"--help", [&] { options.help = true; }},       {"-h", [&] { options.help = true; }},
+      {"--version", [&] { options.version = true; }}, {"--info", [&] { options.info = true; }},
+      {"--json", [&] { options.json = true; }},       {"--ignore-eos", [&] { options.ignoreEos = true; }},
       {"--verify", [&] { options.verify = true; }},
   };
 }
@@ -176,8 +173,8 @@ Options samba::run::parseOptions(int argc, const char *const *argv, bool carries
 std::string samba::run::helpText(const std::string &program, bool carriesModel) {
   std::string usage = program + (carriesModel ? "" : " MODEL");
   return "usage: " + usage + " --prompt TEXT [options]      continue a text\n" + //
-         "       " + usage + " --score FILE [options]       measure how well a text is predicted\n" +
-         "       " + usage + " --info                       print the manifest of the model\n" + R"(
+         "       " + usage + " --score FILE [options]       measure how well a text is predicted\n" + "       " +
+         usage + " --info                       print the manifest of the model\n" + R"(
 Input (one of them):
   --prompt TEXT          the text to continue
   --prompt-file FILE     the same, from a file
@@ -189,7 +186,8 @@ Generation:
   -n N                   tokens to generate at most, or 0 to only read the prompt (default 128)
   --temp T               temperature; 0 takes the most probable token (default 0)
   --top-k K              draw from the K most probable tokens only; 0: from all (default 0; needs --temp)
-  --top-p P              draw from the fewest tokens that have probability P together, 0 < P <= 1 (default 1; needs --temp)
+  --top-p P              draw from the fewest tokens that have probability P together, 0 < P <= 1 (default 1; needs
+                         --temp)
   --min-p P              drop tokens with less than P times the best one's probability (default 0; needs --temp)
   --repeat-penalty R     divide positive logits of the last 64 tokens by R, multiply others (default 1)
   --seed S               of the random numbers; the same seed gives the same text (default 0)
@@ -208,7 +206,7 @@ Files (safetensors, f32), for all T prompt tokens:
 
 Machine:
   --threads N            (default: OMP_NUM_THREADS, or the number of usable cores)
-  --chunk N              prompt tokens per step; bounds the memory, not the result (default 512)
+  --chunk N              prompt tokens per step; bounds the memory, changes results by rounding only (default 512)
   --verify               check the checksum of the weights also if they are larger than 256 MiB
   --help, --version
 

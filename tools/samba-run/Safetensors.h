@@ -20,9 +20,9 @@ struct TensorInfo {
   std::vector<int64_t> shape;
 };
 
-/// Writes a safetensors file whose tensors are known beforehand and whose values come in any order, without holding them
-/// in memory. The file appears under its name, whole, by commit(); without it nothing is left behind. A path that names
-/// something other than a regular file is written in place.
+/// Writes a safetensors file whose tensors are known beforehand and whose values come in any order, without holding
+/// them in memory. The file appears under its name, whole, by commit(); without it nothing is left behind. A path that
+/// names something other than a regular file is written in place.
 class SafetensorsWriter {
 public:
   /// Throws std::runtime_error, as do the others.

@@ -34,7 +34,8 @@ static std::vector<int32_t> readIds(const Model &model, const std::string &path)
 void samba::run::score(const Model &model, const Options &options) {
   const std::string &path = *options.scoreFile;
   if (model.bos() < 0)
-    throw std::runtime_error("model '" + std::string(model.name()) + "' has no bos_token_id, which --score begins with");
+    throw std::runtime_error("model '" + std::string(model.name()) +
+                             "' has no bos_token_id, which --score begins with");
   std::vector<int32_t> ids = readIds(model, path);
   if (options.maxTokens > 0 && static_cast<size_t>(options.maxTokens) < ids.size())
     ids.resize(static_cast<size_t>(options.maxTokens));

@@ -19,9 +19,9 @@ namespace samba::run {
 /// -log softmax(logits)[token], in double. NaN or infinite if logits are.
 double negativeLogLikelihood(const float *logits, size_t vocabSize, int32_t token);
 
-/// Prints the negative log likelihood of the ids of a file as JSON. The ids are cut into pieces of options.context; each
-/// piece is fed as the begin token and all its ids but the last, from a fresh state, and all its ids are predicted.
-/// Throws std::runtime_error or ClosedPipe. Prints nothing if interrupted.
+/// Prints the negative log likelihood of the ids of a file as JSON. The ids are cut into pieces of options.context;
+/// each piece is fed as the begin token and all its ids but the last, from a fresh state, and all its ids are
+/// predicted. Throws std::runtime_error or ClosedPipe. Prints nothing if interrupted.
 void score(const Model &model, const Options &options);
 
 } // namespace samba::run

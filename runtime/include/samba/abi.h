@@ -22,14 +22,16 @@ extern "C" {
 /* ---- The team of threads -------------------------------------------------------------------------------------------
  *
  * An entry point is SPMD: every thread of the team calls it with the same `samba_call` and with its own `samba_team`.
- * Generated code is a sequence of parallel loops. In each loop a thread claims chunks of the iteration space until none
+ * Generated code is a sequence of parallel loops, the same for all threads; everything else it does, each thread does
+ * for itself and without writing to shared memory. In each loop a thread claims chunks of the iteration space until none
  * is left and then waits at the barrier, which also publishes the writes of the loop to the whole team.
  */
 typedef struct samba_team {
   /* Claims the next chunk of a loop over [0, total), total < 2^32.
    * Returns begin | end << 32; begin == end says that nothing is left. */
   uint64_t (*claim)(struct samba_team *team, uint64_t total);
-  /* Waits for all threads of the team and makes the next loop's iteration space fresh. */
+  /* Waits until every iteration of the loop is done, by whichever threads claimed them, and makes the next loop's
+   * iteration space fresh. A thread that claimed nothing need not have arrived. */
   void (*barrier)(struct samba_team *team);
   int32_t thread;  /* 0 .. threads-1 */
   int32_t threads; /* size of the team, >= 1 */
@@ -44,7 +46,7 @@ typedef struct samba_buffer {
   int64_t rows;
 } samba_buffer;
 
-/* Called by thread 0 only, between barriers, with a [rows, columns] f32 matrix that is valid during the call.
+/* Called by one thread of the team, between barriers, with a [rows, columns] f32 matrix that is valid during the call.
  * `index` counts the model's probes (manifest key "probes"). */
 typedef void (*samba_probe)(void *user, int32_t index, const float *data, int64_t rows, int64_t columns);
 

@@ -71,7 +71,7 @@ SAMBA_API const char *samba_status_string(samba_status status);
  * until the next call that fails on this thread. */
 SAMBA_API const char *samba_last_error(void);
 
-/* ---- Models ------------------------------------------------------------------------------------------------------- */
+/* ---- Models ------------------------------------------------------------------------------------------------------ */
 
 typedef struct samba_model samba_model;
 
@@ -122,8 +122,7 @@ SAMBA_API int64_t samba_session_position(const samba_session *session);
 SAMBA_API samba_status samba_session_copy(samba_session *to, const samba_session *from);
 /* Sets state and position from a snapshot (samba_session_state and samba_session_position of a session of the same
  * artefact). `bytes` must be samba_state_bytes; a `position` beyond the context is SAMBA_ERROR_CONTEXT_FULL. */
-SAMBA_API samba_status samba_session_restore(samba_session *session, const void *state, size_t bytes,
-                                             int64_t position);
+SAMBA_API samba_status samba_session_restore(samba_session *session, const void *state, size_t bytes, int64_t position);
 
 /* One named tensor of the state, dense and row-major. Of layer N (K taps, D inner channels, window of W keys, G heads
  * of P values): "layers.N.conv" [K-1, D], "layers.N.ssm" [states, D], "layers.N.key", "layers.N.value" [G, W, P]. */
@@ -144,7 +143,7 @@ SAMBA_API const samba_state_field *samba_state_field_at(const samba_model *model
 /* The state of a session, 64-byte aligned, to read or to change between evaluations. */
 SAMBA_API void *samba_session_state(samba_session *session);
 
-/* ---- Evaluation --------------------------------------------------------------------------------------------------- */
+/* ---- Evaluation -------------------------------------------------------------------------------------------------- */
 
 /* The next tokens of one session. */
 typedef struct samba_segment {
@@ -160,8 +159,8 @@ typedef enum samba_rows {
 } samba_rows;
 
 /* Feeds tokens to any number of sessions at once, prompts and single tokens mixed. The tokens of all segments in order
- * are cut into steps of at most samba_chunk tokens, so scratch memory does not grow with their number; how they are cut
- * or batched, and the number of threads, does not change what is computed.
+ * are cut into steps of at most samba_chunk tokens, so scratch memory does not grow with their number. How they are cut
+ * and batched changes results by rounding only; the number of threads does not change them at all.
  *
  * `logits` receives one row of samba_vocab_size floats for each token that `rows` selects, in order; `capacity` is its
  * size in floats. It may be NULL for SAMBA_ROWS_NONE. A session may occur once.
@@ -175,8 +174,8 @@ SAMBA_API samba_status samba_evaluate(samba_model *model, const samba_segment *s
 /* Receives hidden values, a [rows, columns] matrix that is valid during the call. `name` is the probe's: "embeddings",
  * "layers.N" (the residual stream after layer N) or "norm_f"; `first` is the index of the step's first token among the
  * tokens of the samba_evaluate call. "norm_f" sees only tokens whose logits are wanted; the others see all of the step.
- * Called on the thread that called samba_evaluate, once per step and probe. Must not call back into the model, and must
- * not throw. */
+ * Called once per step and probe, on any of the model's threads, never on two at once. Must not call back into the
+ * model, and must not throw. */
 typedef void (*samba_probe_callback)(void *user, const char *name, int64_t first, const float *data, int64_t rows,
                                      int64_t columns);
 
@@ -214,17 +213,17 @@ SAMBA_API samba_status samba_detokenizer_finish(samba_detokenizer *detokenizer, 
 
 /* ---- Sampling ------------------------------------------------------------------------------------------------------
  * In this order: the repeat penalty; then greedy choice if temperature is 0 (the lowest id wins a tie); else logits are
- * divided by the temperature, and of the softmax the top_k best are kept, of these the ones with at least min_p times the
- * best one's probability, of these the fewest that together have at least top_p of what is left. One of them is drawn.
+ * divided by the temperature, and of the softmax the top_k best are kept, of these the ones with at least min_p times
+ * the best one's probability, of these the fewest that together have at least top_p of what is left. One is drawn.
  * The same seed and logits give the same choices. NaN logits are never chosen. */
 
 typedef struct samba_sampling {
-  size_t size;          /* sizeof(samba_sampling) */
-  float temperature;    /* >= 0; 0: greedy */
-  int32_t top_k;        /* >= 0; 0: off */
-  float top_p;          /* 0 < top_p <= 1; 1: off */
-  float min_p;          /* 0 <= min_p <= 1; 0: off */
-  float repeat_penalty; /* > 0; 1: off. Positive logits of recent tokens are divided by it, others multiplied */
+  size_t size;           /* sizeof(samba_sampling) */
+  float temperature;     /* >= 0; 0: greedy */
+  int32_t top_k;         /* >= 0; 0: off */
+  float top_p;           /* 0 < top_p <= 1; 1: off */
+  float min_p;           /* 0 <= min_p <= 1; 0: off */
+  float repeat_penalty;  /* > 0; 1: off. Positive logits of recent tokens are divided by it, others multiplied */
   int32_t repeat_window; /* how many tokens are recent, 0 .. 65536 */
   uint64_t seed;
 } samba_sampling;

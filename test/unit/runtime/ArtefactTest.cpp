@@ -138,7 +138,7 @@ TEST(Artefact, TruncatedAnywhere) {
   Folder folder;
   std::string whole = FakeArtefact().bytes();
   std::string path = folder / "model.so";
-  for (size_t length = 0; length < whole.size(); length += length + 300 > whole.size() ? 1 : 229) {
+  for (size_t length = 0; length<whole.size(); length += length + 300> whole.size() ? 1 : 229) {
     writeBytes(path, whole.substr(0, length));
     ASSERT_EQ(tryOpen(path).status, SAMBA_ERROR_FORMAT) << length;
   }
@@ -200,14 +200,15 @@ TEST(Artefact, Footer) {
   };
   expectFailure(with([](samba_footer &f) { f.flags = 2; }), SAMBA_ERROR_FORMAT, "unknown flags 2");
   expectFailure(with([](samba_footer &f) { f.file_size += 1; }), SAMBA_ERROR_FORMAT, "the file has");
-  expectFailure(with([](samba_footer &f) { f.weights.offset -= 4096; }), SAMBA_ERROR_FORMAT, "code and weights overlap");
+  expectFailure(with([](samba_footer &f) { f.weights.offset -= 4096; }), SAMBA_ERROR_FORMAT,
+                "code and weights overlap");
   expectFailure(with([](samba_footer &f) { f.tokenizer = f.manifest; }), SAMBA_ERROR_FORMAT,
                 "tokenizer and manifest overlap");
   expectFailure(with([](samba_footer &f) { f.manifest.size += sizeof(samba_footer); }), SAMBA_ERROR_FORMAT,
                 "section manifest");
   expectFailure(with([](samba_footer &f) { f.manifest.size = 0; }), SAMBA_ERROR_FORMAT, "section manifest has 0 bytes");
   expectFailure(with([](samba_footer &f) { f.code.size = 0; }), SAMBA_ERROR_FORMAT, "section code is empty");
-  expectFailure(with([](samba_footer &f) { f.weights.offset += 4; }), SAMBA_ERROR_FORMAT, "multiple of 64");
+  expectFailure(with([](samba_footer &f) { f.weights.offset -= 4; }), SAMBA_ERROR_FORMAT, "multiple of 64");
   // Sums that overflow 64 bits.
   expectFailure(with([](samba_footer &f) { f.weights.size = ~uint64_t(0) - 100; }), SAMBA_ERROR_FORMAT, "lies beyond");
   expectFailure(with([](samba_footer &f) { f.code.offset = ~uint64_t(0); }), SAMBA_ERROR_FORMAT, "lies beyond");
@@ -309,7 +310,8 @@ const BadManifest badManifests[] = {
     {"/state/fields/1/shape", "[1,1,1,1,1,1,1,1,1]", "'state.fields[1].shape': expected at most 8 sizes"},
     {"/state/fields/1/shape/0", "0", "'state.fields[1].shape[0]'"},
     {"/state/fields/1/offset", "2", "'state.fields[1].offset'"},
-    {"/state/fields/1/dtype", "\"f64\"", "'state.fields[1].dtype': expected \"f32\", \"bf16\" or \"f16\", found \"f64\""},
+    {"/state/fields/1/dtype", "\"f64\"",
+     "'state.fields[1].dtype': expected \"f32\", \"bf16\" or \"f16\", found \"f64\""},
     {"/probes/0/width", "0", "'probes[0].width'"},
     {"/probes/0", "3", "'probes[0]': expected an object, found 3"},
     {"/weights/bytes", "5", "'weights.bytes' is 5"},

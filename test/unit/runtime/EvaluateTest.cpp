@@ -34,9 +34,7 @@ protected:
     return logits;
   }
 
-  static std::string state(const Session &session) {
-    return {static_cast<const char *>(session.state()), stateBytes};
-  }
+  static std::string state(const Session &session) { return {static_cast<const char *>(session.state()), stateBytes}; }
 
   static std::vector<float> lastRow(const std::vector<float> &logits) {
     return {logits.end() - vocabSize, logits.end()};

@@ -43,7 +43,8 @@ std::string samba::test::readBytes(const std::string &path) {
 }
 
 void samba::test::writeBytes(const std::string &path, const std::string &bytes) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  std::filesystem::remove(path);
+  std::ofstream file(path, std::ios::binary);
   file << bytes;
   if (!file.flush())
     throw std::runtime_error("cannot write " + path);

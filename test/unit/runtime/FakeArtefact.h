@@ -34,6 +34,7 @@ private:
 };
 
 std::string readBytes(const std::string &path);
+/// As a new file, even where there is one: a model that is open keeps the old one.
 void writeBytes(const std::string &path, const std::string &bytes);
 
 /// The parts of an artefact of FakeModel.c. Change them, then write it.

@@ -16,7 +16,10 @@
 #include "samba/abi.h"
 #include <math.h>
 
-enum { VOCABULARY = 32, WIDTH = 8, CONV = 12, SSM = 8, KEY = 24 };
+#ifndef VOCABULARY
+#define VOCABULARY 32
+#endif
+enum { WIDTH = 8, CONV = 12, SSM = 8, KEY = 24 };
 
 #ifndef FAKE_BIAS
 #define FAKE_BIAS 0
@@ -46,9 +49,9 @@ void samba_step(const samba_call *call, samba_team *team) {
   int64_t tokenCount = call->inputs[0].rows, sequences = call->inputs[2].rows, rowCount = call->inputs[3].rows;
   const float *weights = call->weights; // [VOCABULARY, WIDTH]
   float *logits = call->outputs[0].data;
-  float *hidden = call->arena; // [T, WIDTH]
+  float *hidden = call->arena;                     // [T, WIDTH]
   float *sums = hidden + call->arena_rows * WIDTH; // [T]
-  float *normed = sums + call->arena_rows; // [R, WIDTH]
+  float *normed = sums + call->arena_rows;         // [R, WIDTH]
 
   PARALLEL(s, sequences) {
     float *state = call->states[s];

@@ -18,7 +18,7 @@ namespace {
 constexpr int64_t largest = 1000;
 
 struct Record {
-  std::unique_ptr<std::atomic<int32_t>[]> claimed { new std::atomic<int32_t>[largest] };
+  std::unique_ptr<std::atomic<int32_t>[]> claimed{new std::atomic<int32_t>[largest]};
   std::atomic<int32_t> members{0};
   std::atomic<int32_t> wrong{0};
   int64_t plain = 0; // written by one thread, read by all after the barrier
@@ -77,6 +77,37 @@ TEST_P(TeamOf, Stress) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Threads, TeamOf, testing::Range(1, 9));
+
+/// A thread that does not run must not hold up the others' loops: thread 1 claims nothing until they are done.
+TEST(Team, LateThreadIsNotWaitedFor) {
+  struct Shared {
+    std::atomic<int32_t> iterations{0};
+    std::atomic<bool> finished{false};
+  } shared;
+  Team team(2);
+  samba_call call = {};
+  call.arena = &shared;
+  team.run(
+      [](const samba_call *call, samba_team *team) {
+        Shared &shared = *static_cast<Shared *>(call->arena);
+        while (team->thread == 1 && !shared.finished)
+          ;
+        for (int32_t loop = 0; loop < 10; ++loop) {
+          for (;;) {
+            uint64_t range = team->claim(team, 50);
+            if (static_cast<uint32_t>(range) == range >> 32)
+              break;
+            shared.iterations += static_cast<int32_t>((range >> 32) - static_cast<uint32_t>(range));
+          }
+          team->barrier(team);
+        }
+        if (team->thread == 0 || team->threads == 1)
+          shared.finished = true;
+        team->barrier(team);
+      },
+      call);
+  EXPECT_EQ(shared.iterations, 500);
+}
 
 TEST(Team, DefaultThreads) { EXPECT_GE(Team(0).threads(), 1); }
 
