@@ -12,6 +12,7 @@
 #ifndef DIALECT_SAMBA_H
 #define DIALECT_SAMBA_H
 
+#include "dialect/Cost.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"

@@ -61,7 +61,8 @@ def Samba_StateType : Samba_Type<"State", "state"> {
 
 def Samba_LayoutKind : I32EnumAttr<"LayoutKind", "how a packed weight lies in memory", [
     I32EnumAttrCase<"Panel", 0, "panel">,
-    I32EnumAttrCase<"Transposed", 1, "transposed">
+    I32EnumAttrCase<"Transposed", 1, "transposed">,
+    I32EnumAttrCase<"PanelPairs", 2, "panel_pairs">
   ]> {
   let cppNamespace = "::samba";
   let genSpecializedAttr = 0;
@@ -75,6 +76,9 @@ def Samba_LayoutAttr : AttrDef<Samba_Dialect, "Layout"> {
 
     * `#samba.layout<panel, W>`: a matrix `[N, K]` stored as `[ceil(N/W), K, W]`, that is in panels of `W` outputs,
       the tail panel filled with zeros.
+    * `#samba.layout<panel_pairs, W>`: a matrix `[N, K]` stored as `[ceil(N/W), ceil(K/2), W, 2]`: panels of `W`
+      outputs in which two inputs lie side by side, as dot-product instructions on narrow types want them. What is
+      missing at the tails is zero.
     * `#samba.layout<transposed>`: a matrix `[N, K]` stored as `[K, N]`.
 
     A tensor without an encoding is row-major.
@@ -82,6 +86,12 @@ def Samba_LayoutAttr : AttrDef<Samba_Dialect, "Layout"> {
   let parameters = (ins EnumParameter<Samba_LayoutKind>:$kind, DefaultValuedParameter<"int64_t", "0">:$width);
   let assemblyFormat = "`<` $kind (`,` $width^)? `>`";
   let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Whether the layout is one of panels.
+    bool isPanels() const { return getKind() != LayoutKind::Transposed; }
+    /// Inputs that lie side by side in a panel.
+    int64_t getInterleave() const { return getKind() == LayoutKind::PanelPairs ? 2 : 1; }
+  }];
 }
 
 def Samba_Activation : I32EnumAttr<"Activation", "an elementwise activation", [

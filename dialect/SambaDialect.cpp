@@ -93,7 +93,7 @@ int64_t StateType::getSizeInBytes() const { return getNumElements() * (getElemen
 //===----------------------------------------------------------------------===//
 
 LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError, LayoutKind kind, int64_t width) {
-  if (kind == LayoutKind::Panel && (width < 1 || width > 4096))
+  if (kind != LayoutKind::Transposed && (width < 1 || width > 4096))
     return emitError() << "expected a panel width between 1 and 4096, got " << width;
   if (kind == LayoutKind::Transposed && width != 0)
     return emitError() << "expected no width in a transposed layout, got " << width;

@@ -18,6 +18,37 @@
 using namespace mlir;
 using namespace samba;
 
+/// `"name"`, or `["name" : rows, ...]` for the rows of several tensors.
+static ParseResult parseSources(OpAsmParser &parser, StringAttr &first, ArrayAttr &others, DenseI64ArrayAttr &rows) {
+  if (failed(parser.parseOptionalLSquare()))
+    return parser.parseAttribute(first, NoneType::get(parser.getContext()));
+  SmallVector<Attribute> names;
+  SmallVector<int64_t> counts;
+  do {
+    StringAttr name;
+    if (parser.parseAttribute(name, NoneType::get(parser.getContext())) || parser.parseColon() ||
+        parser.parseInteger(counts.emplace_back()))
+      return failure();
+    names.push_back(name);
+  } while (succeeded(parser.parseOptionalComma()));
+  first = cast<StringAttr>(names.front());
+  others = parser.getBuilder().getArrayAttr(ArrayRef(names).drop_front());
+  rows = parser.getBuilder().getDenseI64ArrayAttr(counts);
+  return parser.parseRSquare();
+}
+
+static void printSources(OpAsmPrinter &printer, WeightOp weight, StringAttr first, ArrayAttr others,
+                         DenseI64ArrayAttr rows) {
+  if (!others || !rows || rows.size() != static_cast<int64_t>(others.size()) + 1) {
+    printer << first;
+    return;
+  }
+  printer << "[" << first << " : " << rows[0];
+  for (auto [name, count] : llvm::zip(others, rows.asArrayRef().drop_front()))
+    printer << ", " << name << " : " << count;
+  printer << "]";
+}
+
 #define GET_OP_CLASSES
 #include "dialect/SambaOps.cpp.inc"
 
@@ -122,7 +153,36 @@ LogicalResult WeightOp::verify() {
     return emitOpError() << "expected f32 for the transform neg_exp, got " << type.getElementType();
   if (auto offset = static_cast<int64_t>(getOffset().value_or(0)); offset < 0)
     return emitOpError() << "expected a non-negative offset, got " << offset;
+
+  if (!getMoreSources() && !getSourceRows())
+    return success();
+  ArrayRef<int64_t> rows = getSourceRows().value_or(ArrayRef<int64_t>());
+  size_t sources = getMoreSources() ? getMoreSources()->size() + 1 : 1;
+  if (rows.size() != sources || type.getRank() < 1)
+    return emitOpError() << "expected rows for each of " << sources << " sources, got " << rows.size();
+  int64_t left = type.getDimSize(0);
+  for (int64_t count : rows) {
+    if (count < 1 || count > left)
+      return emitOpError() << "expected sources with " << type.getDimSize(0) << " rows together, got "
+                           << shapeText(rows);
+    left -= count;
+  }
+  if (left != 0)
+    return emitOpError() << "expected sources with " << type.getDimSize(0) << " rows together, got " << shapeText(rows);
   return success();
+}
+
+SmallVector<WeightOp::Part> WeightOp::getParts() {
+  ArrayRef<int64_t> shape = getTensorType().getShape();
+  if (!getMoreSources())
+    return {{getSource(), SmallVector<int64_t>(shape)}};
+  SmallVector<Part> parts;
+  for (auto [i, rows] : llvm::enumerate(*getSourceRows())) {
+    StringRef source = i == 0 ? getSource() : cast<StringAttr>((*getMoreSources())[i - 1]).getValue();
+    parts.push_back({source, SmallVector<int64_t>(shape)});
+    parts.back().shape[0] = rows;
+  }
+  return parts;
 }
 
 LogicalResult LoadWeightOp::verifySymbolUses(SymbolTableCollection &symbolTable) {

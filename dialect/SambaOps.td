@@ -8,6 +8,7 @@
 #ifndef SAMBA_OPS_TD
 #define SAMBA_OPS_TD
 
+include "dialect/CostInterface.td"
 include "dialect/SambaBase.td"
 include "mlir/IR/OpAsmInterface.td"
 include "mlir/IR/RegionKindInterface.td"
@@ -18,8 +19,13 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 
 class Samba_Op<string opMnemonic, list<Trait> traits = []> : Op<Samba_Dialect, opMnemonic, traits>;
 
+// An operation that computes says what it costs.
+def Samba_Cost : DeclareOpInterfaceMethods<Samba_CostOpInterface>;
+def Samba_GatherCost : DeclareOpInterfaceMethods<Samba_CostOpInterface, ["readsWhole"]>;
+
 // Activations are f32 rows; weights may be stored narrower.
 def Samba_Rows : RankedTensorOf<[F32]>;
+def Samba_NarrowRows : RankedTensorOf<[F32, BF16]>; // also rounded, for narrow products
 def Samba_Matrix : RankedTensorOf<[F32, BF16, F16]>;
 def Samba_Vector : RankedTensorOf<[F32]>;
 def Samba_Tokens : RankedTensorOf<[I32]>;
@@ -37,24 +43,43 @@ def Samba_WeightOp : Samba_Op<"weight", [Symbol]> {
     values never enter the IR. A source of the same element count but with unit sizes more (`[D, 1, K]` for `[D, K]`)
     is accepted.
 
+    A weight may also be the rows of several tensors, one after another. Each then says how many rows it gives.
+
     `offset` (bytes from the start of the artefact's weights) is set by `samba-plan-memory`.
 
     Constraints:
     * (C1) the type has a static shape, of at least one element.
-    * (C2) a `panel` or `transposed` layout needs a matrix.
+    * (C2) a layout needs a matrix.
     * (C3) `neg_exp` (`-exp(x)`, which makes A of `A_log`; SPEC 1.5) needs f32.
+    * (C4) several sources give a positive number of rows each, together those of the type.
 
     ```mlir
     samba.weight @layers.0.mixer.A from "backbone.layers.0.mixer.A_log" transform neg_exp
       : tensor<384x16xf32>
+    samba.weight @layers.1.mixer.qkv from ["q.weight" : 192, "k.weight" : 64, "v.weight" : 64] : tensor<320x192xf32>
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$source, TypeAttrOf<AnyRankedTensor>:$type,
     DefaultValuedAttr<Samba_WeightTransform, "::samba::WeightTransform::None">:$transform,
-    OptionalAttr<I64Attr>:$offset);
-  let assemblyFormat = "$sym_name `from` $source (`transform` $transform^)? attr-dict `:` $type";
+    OptionalAttr<I64Attr>:$offset, OptionalAttr<StrArrayAttr>:$more_sources,
+    OptionalAttr<DenseI64ArrayAttr>:$source_rows);
+  let assemblyFormat = [{
+    $sym_name `from` custom<Sources>($source, $more_sources, $source_rows) (`transform` $transform^)? attr-dict `:` $type
+  }];
   let hasVerifier = 1;
+  let builders = [OpBuilder<(ins "::llvm::StringRef":$name, "::llvm::StringRef":$source,
+    "::mlir::RankedTensorType":$type, "::samba::WeightTransform":$transform, "::mlir::IntegerAttr":$offset), [{
+      build($_builder, $_state, name, source, type, transform, offset, ::mlir::ArrayAttr(),
+            ::mlir::DenseI64ArrayAttr());
+    }]>];
   let extraClassDeclaration = [{
+    /// A tensor of the checkpoint and the shape that it gives to the weight.
+    struct Part {
+      ::llvm::StringRef source;
+      ::llvm::SmallVector<int64_t> shape;
+    };
+    /// In the order of the rows; one for a weight of one source.
+    ::llvm::SmallVector<Part> getParts();
     ::mlir::RankedTensorType getTensorType() { return ::mlir::cast<::mlir::RankedTensorType>(getType()); }
   }];
 }
@@ -74,7 +99,7 @@ def Samba_LoadWeightOp : Samba_Op<"load_weight", [Pure, DeclareOpInterfaceMethod
 // Row-wise operations
 //===----------------------------------------------------------------------===//
 
-def Samba_EmbeddingOp : Samba_Op<"embedding", [Pure]> {
+def Samba_EmbeddingOp : Samba_Op<"embedding", [Samba_GatherCost, Pure]> {
   let summary = "rows of a table";
   let description = [{
     `y[t, :] = table[tokens[t], :]` (SPEC 1.2).
@@ -90,7 +115,7 @@ def Samba_EmbeddingOp : Samba_Op<"embedding", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Samba_GatherRowsOp : Samba_Op<"gather_rows", [Pure]> {
+def Samba_GatherRowsOp : Samba_Op<"gather_rows", [Samba_GatherCost, Pure]> {
   let summary = "selected rows of a matrix";
   let description = [{
     `y[r, :] = x[rows[r], :]`. Selects the tokens whose logits are wanted.
@@ -106,7 +131,7 @@ def Samba_GatherRowsOp : Samba_Op<"gather_rows", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Samba_RmsNormOp : Samba_Op<"rms_norm", [Pure, AllTypesMatch<["x", "result"]>]> {
+def Samba_RmsNormOp : Samba_Op<"rms_norm", [Samba_Cost, Pure, AllTypesMatch<["x", "result"]>]> {
   let summary = "root-mean-square normalisation";
   let description = [{
     `y[t, i] = x[t, i] / sqrt(mean_j(x[t, j]^2) + eps) * weight[i]` (SPEC 1.2; arXiv 1910.07467).
@@ -121,7 +146,7 @@ def Samba_RmsNormOp : Samba_Op<"rms_norm", [Pure, AllTypesMatch<["x", "result"]>
   let hasVerifier = 1;
 }
 
-def Samba_LinearOp : Samba_Op<"linear", [Pure]> {
+def Samba_LinearOp : Samba_Op<"linear", [Samba_Cost, Pure]> {
   let summary = "matrix product with a weight, and an optional bias";
   let description = [{
     `y[t, n] = sum_k x[t, k] * weight[n, k] + bias[n]` (SPEC, notation).
@@ -129,8 +154,10 @@ def Samba_LinearOp : Samba_Op<"linear", [Pure]> {
     Constraints:
     * (C1) `x` is `[T, K]`, `weight` is `[N, K]`, the result is `[T, N]`.
     * (C2) `bias`, if present, is `[N]`.
+
+    `x` may be rows that were rounded to bf16; products and sums are exact in the interpreter and f32 in code.
   }];
-  let arguments = (ins Samba_Rows:$x, Samba_Matrix:$weight, Optional<Samba_Vector>:$bias);
+  let arguments = (ins Samba_NarrowRows:$x, Samba_Matrix:$weight, Optional<Samba_Vector>:$bias);
   let results = (outs Samba_Rows:$result);
   let assemblyFormat = [{
     $x `,` $weight (`bias` $bias^ `:` type($bias))? attr-dict `:` type($x) `,` type($weight) `->` type($result)
@@ -138,7 +165,7 @@ def Samba_LinearOp : Samba_Op<"linear", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Samba_SwigluOp : Samba_Op<"swiglu", [Pure, AllTypesMatch<["gate", "up", "result"]>]> {
+def Samba_SwigluOp : Samba_Op<"swiglu", [Samba_Cost, Pure, AllTypesMatch<["gate", "up", "result"]>]> {
   let summary = "gated linear unit with SiLU";
   let description = [{
     `y[t, i] = silu(gate[t, i]) * up[t, i]`, `silu(v) = v / (1 + exp(-v))` (SPEC 1.4; arXiv 2002.05202).
@@ -156,7 +183,7 @@ def Samba_SwigluOp : Samba_Op<"swiglu", [Pure, AllTypesMatch<["gate", "up", "res
 // Rotary embedding
 //===----------------------------------------------------------------------===//
 
-def Samba_RotaryTableOp : Samba_Op<"rotary_table", [Pure]> {
+def Samba_RotaryTableOp : Samba_Op<"rotary_table", [Samba_Cost, Pure]> {
   let summary = "cosines and sines of the rotary embedding, one row per token";
   let description = [{
     Token `t` of sequence `s` stands at `p = positions[s] + (t - segments[s])`. With `P = head_dim`, for `i < P/2`:
@@ -174,7 +201,7 @@ def Samba_RotaryTableOp : Samba_Op<"rotary_table", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Samba_RotaryOp : Samba_Op<"rotary", [Pure, AllTypesMatch<["x", "result"]>]> {
+def Samba_RotaryOp : Samba_Op<"rotary", [Samba_Cost, Pure, AllTypesMatch<["x", "result"]>]> {
   let summary = "rotates the heads of queries or keys";
   let description = [{
     `x` holds `H` heads of `P` lanes side by side. Half-split pairing (SPEC 1.3): with `c = table[t, i]`,
@@ -195,7 +222,7 @@ def Samba_RotaryOp : Samba_Op<"rotary", [Pure, AllTypesMatch<["x", "result"]>]> 
 //===----------------------------------------------------------------------===//
 
 // The result types are inferred by hand: what AllTypesMatch generates counts operands as if the bias were always there.
-def Samba_CausalConv1dOp : Samba_Op<"causal_conv1d", [Pure, InferTypeOpAdaptor]> {
+def Samba_CausalConv1dOp : Samba_Op<"causal_conv1d", [Samba_Cost, Pure, InferTypeOpAdaptor]> {
   let summary = "depthwise causal convolution over time";
   let description = [{
     Within each sequence, with `x[-K+1 .. -1]` from the state (zeros for a fresh one):
@@ -218,7 +245,7 @@ def Samba_CausalConv1dOp : Samba_Op<"causal_conv1d", [Pure, InferTypeOpAdaptor]>
 }
 
 def Samba_SelectiveScanOp : Samba_Op<"selective_scan",
-    [Pure, AttrSizedOperandSegments, AllTypesMatch<["u", "delta", "result"]>, AllTypesMatch<["state", "new_state"]>]> {
+    [Samba_Cost, Pure, AttrSizedOperandSegments, AllTypesMatch<["u", "delta", "result"]>, AllTypesMatch<["state", "new_state"]>]> {
   let summary = "Mamba-1 selective scan";
   let description = [{
     Within each sequence, from its state `h` (SPEC 1.5; arXiv 2312.00752):
@@ -248,7 +275,7 @@ def Samba_SelectiveScanOp : Samba_Op<"selective_scan",
 }
 
 def Samba_SlidingWindowAttentionOp : Samba_Op<"sliding_window_attention",
-    [Pure, AllTypesMatch<["q", "result"]>, AllTypesMatch<["k", "v"]>,
+    [Samba_Cost, Pure, AllTypesMatch<["q", "result"]>, AllTypesMatch<["k", "v"]>,
      AllTypesMatch<["key_state", "value_state", "new_key_state", "new_value_state"]>]> {
   let summary = "causal attention over a window of tokens, or over all";
   let description = [{

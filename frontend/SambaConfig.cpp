@@ -116,6 +116,13 @@ public:
     return absent;
   }
 
+  /// For keys that do not matter to inference: what is no positive number gives `absent`, never an error.
+  double hint(StringRef key, double absent) {
+    const json::Value *value = get(key);
+    std::optional<double> number = value ? value->getAsNumber() : std::nullopt;
+    return number && *number > 0 && *number <= 1e3 ? *number : absent;
+  }
+
   bool boolean(StringRef key, bool absent) {
     const json::Value *value = get(key);
     if (!value)
@@ -190,11 +197,11 @@ private:
     config.useBias = keys.boolean("use_bias", false);
     config.tieWordEmbeddings = keys.boolean("tie_word_embeddings", false);
     config.maxPositionEmbeddings = keys.integer("max_position_embeddings", 2048, 1, kMaxPositions);
-    config.initializerRange = keys.number("initializer_range", 0.02, 100);
-    config.timeStepMin = keys.number("time_step_min", 1e-3, 1e3);
-    config.timeStepMax = keys.number("time_step_max", 0.1, 1e3);
-    config.timeStepFloor = keys.number("time_step_floor", 1e-4, 1e3);
-    config.timeStepScale = keys.number("time_step_scale", 1, 1e3);
+    config.initializerRange = keys.hint("initializer_range", 0.02);
+    config.timeStepMin = keys.hint("time_step_min", 1e-3);
+    config.timeStepMax = keys.hint("time_step_max", 0.1);
+    config.timeStepFloor = keys.hint("time_step_floor", 1e-4);
+    config.timeStepScale = keys.hint("time_step_scale", 1);
 
     config.innerSize = int64_t(keys.number("expand", 2, 16) * double(config.hiddenSize));
     if (config.innerSize < 1)

@@ -22,12 +22,12 @@ int64_t multiply(int64_t a, int64_t b) { return a != 0 && b > kTooManyBytes / a 
 
 int64_t packedElements(RankedTensorType type) {
   auto layout = dyn_cast_or_null<LayoutAttr>(type.getEncoding());
-  bool panels = layout && layout.getKind() == LayoutKind::Panel;
   int64_t elements = 1;
   for (auto [dimension, size] : llvm::enumerate(type.getShape())) {
     int64_t bounded = std::min(size, kTooManyBytes);
-    bool padded = panels && dimension == 0;
-    elements = multiply(elements, padded ? llvm::alignTo(bounded, layout.getWidth()) : bounded);
+    if (layout && layout.isPanels()) // whole panels of whole groups
+      bounded = llvm::alignTo(bounded, dimension == 0 ? layout.getWidth() : layout.getInterleave());
+    elements = multiply(elements, bounded);
   }
   return elements;
 }

@@ -26,8 +26,8 @@ constexpr int64_t kMemoryAlignment = 64;
 /// No size or offset of a planned module is as large.
 constexpr int64_t kTooManyBytes = int64_t(1) << 56;
 
-/// Elements of a weight in its packed layout, padding of the last panel included: `ceil(N/W) * K * W` in panels of
-/// `W`, else as many as the tensor's. `type` has a static shape.
+/// Elements of a weight in its packed layout, padding included: `ceil(N/W) * K * W` in panels of `W` (K rounded up to
+/// an even number in pairs), else as many as the tensor's. `type` has a static shape.
 int64_t packedElements(mlir::RankedTensorType type);
 
 /// Bytes of a weight in its packed layout. `type` has a static shape and integer or float elements of whole bytes.

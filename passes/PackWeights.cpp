@@ -25,8 +25,9 @@ std::optional<LayoutAttr> getWantedLayout(OpOperand &use, int64_t panelWidth) {
   unsigned operand = use.getOperandNumber();
   return TypeSwitch<Operation *, std::optional<LayoutAttr>>(use.getOwner())
       .Case<LinearOp>([&](LinearOp op) {
+        bool narrow = op.getWeight().getType().getElementTypeBitWidth() == 16;
         return operand == op.getWeightMutable().getOperandNumber()
-                   ? LayoutAttr::get(context, LayoutKind::Panel, panelWidth)
+                   ? LayoutAttr::get(context, narrow ? LayoutKind::PanelPairs : LayoutKind::Panel, panelWidth)
                    : LayoutAttr();
       })
       .Case<EmbeddingOp>([&](EmbeddingOp op) { return std::nullopt; })

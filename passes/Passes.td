@@ -22,7 +22,9 @@ def SambaSetPrecision : Pass<"samba-set-precision", "::mlir::ModuleOp"> {
     Fails if a shared function would be called with both types for one argument.
   }];
   let options = [
-    Option<"precision", "precision", "std::string", "\"f32\"", "element type of weight matrices: f32 or bf16">
+    Option<"precision", "precision", "std::string", "\"f32\"", "element type of weight matrices: f32 or bf16">,
+    Option<"roundActivations", "round-activations", "bool", "false",
+           "also round the activations that enter a product with such a matrix, where their producer can store them so">
   ];
   let dependentDialects = ["::samba::SambaDialect"];
 }
@@ -31,9 +33,9 @@ def SambaFormKernels : Pass<"samba-form-kernels", "::mlir::func::FuncOp"> {
   let summary = "puts every operation into a kernel";
   let description = [{
     Wraps each operation that computes into a `samba.kernel` of its own, named after the operation and its location.
-    An addition whose one operand is the result of a linear used nowhere else joins that linear's kernel: it becomes
-    the epilogue and saves a pass over the rows. Operations already in a kernel, slices (which are views) and calls
-    are left alone.
+    A rounding (`arith.truncf`) of a value used nowhere else joins the kernel of that value, which is then stored
+    narrow. Operations already in a kernel, slices (which are views) and calls are left alone. Everything else about
+    which operations share a kernel is the business of the fusion passes.
   }];
   let dependentDialects = ["::samba::SambaDialect"];
 }
@@ -72,6 +74,136 @@ def SambaPlanMemory : Pass<"samba-plan-memory", "::mlir::ModuleOp"> {
     if a private function passes weights or states to a call.
   }];
   let dependentDialects = ["::samba::SambaDialect"];
+}
+
+//===----------------------------------------------------------------------===//
+// Costs
+//===----------------------------------------------------------------------===//
+
+def SambaPrintCost : Pass<"samba-print-cost", "::mlir::ModuleOp"> {
+  let summary = "prints the predicted cost of kernels";
+  let description = [{
+    For each kernel, and for each operation in no kernel: the bytes that cross its border (activations, weights, carried
+    state), arithmetic and exponentials, barriers, and the time that they take on the machine described by the options:
+    the slower of memory and arithmetic, and the barriers. A function's sum is for one call; the step's counts the
+    calls. The module stays as it is.
+  }];
+  let options = [
+    Option<"tokens", "tokens", "int64_t", "1", "tokens of the step, evenly spread over the segments">,
+    Option<"segments", "segments", "int64_t", "1", "sequences of the step">,
+    Option<"context", "context", "int64_t", "1024", "tokens that each sequence has seen before">,
+    Option<"rows", "rows", "int64_t", "-1", "rows of logits (default: one for each sequence)">,
+    Option<"bandwidth", "bandwidth", "double", "20", "GB/s that can be read from memory">,
+    Option<"flops", "flops", "double", "100", "GFLOP/s of multiply-adds">,
+    Option<"exps", "exps", "double", "4", "10^9 exponentials per second">,
+    Option<"barrier", "barrier", "double", "2", "microseconds of a barrier">,
+    Option<"format", "format", "std::string", "\"text\"", "text or json">
+  ];
+}
+
+//===----------------------------------------------------------------------===//
+// Fusion
+//===----------------------------------------------------------------------===//
+
+// Each fusion says in its predicate which values it keeps inside a kernel. All of them merge only what may be merged
+// (KernelFusion.h), and only if the cost model says that it pays. Every decision is a remark of the category
+// "samba-fusion", named after the pass: passed, missed (it does not pay) or failed (it may not be).
+class SambaFusion<string name, string op> : Pass<name, op> {
+  list<Option> policy = [
+    Option<"force", "force", "bool", "false", "fuse whatever may be fused, whether it pays or not">,
+    Option<"minSaved", "min-saved", "int64_t", "1", "bytes that a fusion must save in a step">,
+    Option<"cache", "cache", "int64_t", "1048576", "bytes that the rows a core works on may take inside a kernel">,
+    Option<"tokens", "tokens", "int64_t", "1", "tokens of the step that fusion is to pay for">,
+    Option<"segments", "segments", "int64_t", "1", "sequences of that step">
+  ];
+  let options = policy;
+  let dependentDialects = ["::samba::SambaDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def SambaFuseProjections : SambaFusion<"samba-fuse-projections", "::mlir::ModuleOp"> {
+  let summary = "makes projections of the same rows one";
+  let description = [{
+    Linears that read the same rows (q, k and v; gate and up) become one linear whose weight is the rows of theirs, one
+    after another (`samba.weight @w from ["q" : 192, "k" : 64, ...]`), and slices of its columns. The rows are read
+    once, and of several barriers one is left. Looks at linears outside of kernels, so it runs before
+    `samba-form-kernels`.
+
+    The weights must have no other readers, transforms or layouts, and all of the linears or none must have a bias.
+  }];
+}
+
+def SambaFuseNorm : SambaFusion<"samba-fuse-norm", "::mlir::func::FuncOp"> {
+  let summary = "the norm joins the projection that reads it";
+  let description = [{
+    Merges the kernel of an `rms_norm` with that of the linear that reads it. Public functions are left alone: the norm
+    before the logits belongs to `samba-fuse-head`.
+  }];
+}
+
+def SambaFuseSwiglu : SambaFusion<"samba-fuse-swiglu", "::mlir::func::FuncOp"> {
+  let summary = "projections join the gate that reads them";
+  let description = [{
+    Merges the kernels of the gate and up projections with that of their `swiglu`. After `samba-fuse-projections` this
+    is one linear, two slices of its columns and the `swiglu`.
+  }];
+}
+
+def SambaFuseConv : SambaFusion<"samba-fuse-conv", "::mlir::func::FuncOp"> {
+  let summary = "the convolution joins the projection that reads it";
+  let description = [{
+    Merges the kernel of a `causal_conv1d` with that of the linear that reads it (`x_proj`). The convolution's rows leave
+    the kernel too if others read them, as the scan does.
+  }];
+}
+
+def SambaFuseScan : SambaFusion<"samba-fuse-scan", "::mlir::func::FuncOp"> {
+  let summary = "the projection of delta joins the scan";
+  let description = [{
+    Merges the kernel of the linear that computes `delta` (`dt_proj`) with that of its `selective_scan`.
+  }];
+}
+
+def SambaFuseRotary : SambaFusion<"samba-fuse-rotary", "::mlir::func::FuncOp"> {
+  let summary = "rotations join the attention or the projections";
+  let description = [{
+    Merges the kernels of `rotary` with that of the `sliding_window_attention` that reads them, or with those of the
+    linears that they read.
+  }];
+  let options = policy # [
+    Option<"into", "into", "std::string", "\"attention\"", "what rotations join: attention or projection">
+  ];
+}
+
+def SambaFuseAttention : SambaFusion<"samba-fuse-attention", "::mlir::func::FuncOp"> {
+  let summary = "attention joins its output projection";
+  let description = [{
+    Merges the kernel of a `sliding_window_attention` with that of the linear that reads it.
+  }];
+}
+
+def SambaFuseResidual : SambaFusion<"samba-fuse-residual", "::mlir::func::FuncOp"> {
+  let summary = "an addition joins the linear before it";
+  let description = [{
+    An addition whose one operand is the result of a linear that nothing else reads joins the kernel of that linear: it
+    becomes the epilogue of its loop, and a barrier and a pass over the rows are saved. Of two such linears the one on
+    the right is taken, which in `x + mixer(x)` is the later one.
+  }];
+}
+
+def SambaFuseHead : SambaFusion<"samba-fuse-head", "::mlir::func::FuncOp"> {
+  let summary = "what makes the logits becomes one kernel";
+  let description = [{
+    In public functions: merges the kernels of `gather_rows`, of the last `rms_norm` and of the linear whose result is
+    returned.
+  }];
+}
+
+def SambaFuseBlock : SambaFusion<"samba-fuse-block", "::mlir::func::FuncOp"> {
+  let summary = "all kernels of a block become one";
+  let description = [{
+    In private functions: merges every kernel with the kernels whose results it reads, as long as the rows that a core
+    works on stay in its cache.
+  }];
 }
 
 #endif // SAMBA_PASSES_TD

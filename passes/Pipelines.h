@@ -14,19 +14,24 @@
 #define PASSES_PIPELINES_H
 
 #include "mlir/Pass/PassManager.h"
+#include "passes/Fusions.h"
 #include "llvm/ADT/StringRef.h"
 #include <cstdint>
 
 namespace samba {
 
-/// Model-level rewriting. `precision` is the element type of weight matrices: "f32" or "bf16".
-void buildOptimisePipeline(mlir::OpPassManager &pm, llvm::StringRef precision);
+/// Model-level rewriting. `precision` is the element type of weight matrices, "f32" or "bf16"; `roundActivations`
+/// rounds what is multiplied with them as well, which pays on machines that multiply such pairs.
+void buildOptimisePipeline(mlir::OpPassManager &pm, llvm::StringRef precision, bool roundActivations);
 
-/// Forms kernels.
-void buildFusePipeline(mlir::OpPassManager &pm);
+/// Forms kernels and makes the fusions that are asked for.
+void buildFusePipeline(mlir::OpPassManager &pm, const FusionOptions &options = {});
 
 /// Layouts of weights, in panels of `panelWidth` outputs, and places of weights and states.
 void buildSchedulePipeline(mlir::OpPassManager &pm, int64_t panelWidth);
+
+/// Registers the pipeline `samba-fuse`, which is buildFusePipeline.
+void registerSambaPipelines();
 
 } // namespace samba
 

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "passes/Passes.h"
 #include "passes/WeightUses.h"
 
@@ -52,7 +53,29 @@ struct SetPrecision : public samba::impl::SambaSetPrecisionBase<SetPrecision> {
       types[weight] = weight.getTensorType().clone(elementType);
     }
     if (failed(uses.retype(types)))
-      signalPassFailure();
+      return signalPassFailure();
+    if (roundActivations && elementType.isBF16())
+      getOperation().walk([&](func::FuncOp function) { roundInputs(function); });
+  }
+
+  /// Rounds what linears multiply with narrow matrices, once for all linears that share it.
+  void roundInputs(func::FuncOp function) {
+    llvm::MapVector<Value, SmallVector<OpOperand *>> inputs;
+    function.walk([&](LinearOp linear) {
+      Value x = linear.getX();
+      bool storesNarrow =
+          isa_and_present<RmsNormOp, SwigluOp, SelectiveScanOp, SlidingWindowAttentionOp>(x.getDefiningOp());
+      if (storesNarrow && linear.getWeight().getType().getElementType().isBF16())
+        inputs[x].push_back(&linear.getXMutable());
+    });
+    for (auto &[x, operands] : inputs) {
+      OpBuilder builder(x.getContext());
+      builder.setInsertionPointAfterValue(x);
+      Type narrow = cast<RankedTensorType>(x.getType()).clone(builder.getBF16Type());
+      Value rounded = arith::TruncFOp::create(builder, x.getLoc(), narrow, x);
+      for (OpOperand *operand : operands)
+        operand->set(rounded);
+    }
   }
 };
 

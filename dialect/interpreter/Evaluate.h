@@ -32,6 +32,9 @@ template <class F> llvm::Expected<std::vector<Value<F>>> evaluateUpstream(mlir::
 /// The value of a weight as the model sees it: transformed, and rounded to the declared type.
 template <class F> llvm::Expected<Tensor<F>> evaluateWeight(WeightOp weight, const WeightSource &source);
 
+/// The nearest number of `type`, ties to even.
+template <class F> F roundTo(mlir::FloatType type, F value);
+
 /// Whether `value` can stand where the IR says `type`. `what` names it in the message.
 template <class F> llvm::Error checkType(llvm::StringRef what, mlir::Type type, const Value<F> &value);
 

@@ -235,14 +235,16 @@ template Expected<std::vector<Value<double>>> seededInputs(mlir::func::FuncOp, A
 SeededWeights::SeededWeights(mlir::ModuleOp module, uint64_t seed) : seed(seed) {
   for (auto weight : module.getOps<WeightOp>()) {
     Fill fill = weight.getTensorType().getRank() > 1 ? Matrix : Rows;
-    entries.try_emplace(weight.getSource(), Entry{Shape(weight.getTensorType().getShape()), fill, {}});
+    for (const WeightOp::Part &part : weight.getParts())
+      entries.try_emplace(part.source, Entry{Shape(part.shape.begin(), part.shape.end()), fill, {}});
   }
   module.walk([&](LoadWeightOp load) {
     auto weight = mlir::SymbolTable::lookupNearestSymbolFrom<WeightOp>(load, load.getWeightAttr());
     if (!weight || weight.getTransform() != WeightTransform::None)
       return;
     if (Fill fill = fillOf(load); fill != Rows)
-      entries[weight.getSource()].fill = fill;
+      for (const WeightOp::Part &part : weight.getParts())
+        entries[part.source].fill = fill;
   });
 }
 

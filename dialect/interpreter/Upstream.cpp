@@ -36,6 +36,17 @@ Expected<Value<F>> elementwise(mlir::Operation *op, Lookup<F> lookup, Combine co
   return y;
 }
 
+template <class F> Expected<Value<F>> truncate(mlir::arith::TruncFOp op, Lookup<F> lookup) {
+  auto type = cast<mlir::FloatType>(mlir::getElementTypeOrSelf(op.getType()));
+  const auto *x = std::get_if<Tensor<F>>(&lookup(op.getIn()));
+  if (!x || (!type.isBF16() && !type.isF16()))
+    return makeError("expected floating-point numbers rounded to bf16 or f16");
+  Tensor<F> y = *x;
+  for (F &value : y.data)
+    value = roundTo(type, value);
+  return y;
+}
+
 template <class F> Expected<Value<F>> constant(mlir::arith::ConstantOp op) {
   mlir::Attribute attribute = op.getValue();
   if (auto number = dyn_cast<mlir::FloatAttr>(attribute))
@@ -143,6 +154,7 @@ template <class F> Expected<std::vector<Value<F>>> evaluateUpstream(mlir::Operat
           .Case([&](mlir::arith::AddFOp) { return elementwise<F>(op, lookup, std::plus<F>()); })
           .Case([&](mlir::arith::SubFOp) { return elementwise<F>(op, lookup, std::minus<F>()); })
           .Case([&](mlir::arith::MulFOp) { return elementwise<F>(op, lookup, std::multiplies<F>()); })
+          .Case([&](mlir::arith::TruncFOp op) { return truncate<F>(op, lookup); })
           .Case([&](mlir::arith::ConstantOp op) { return constant<F>(op); })
           .Case([&](mlir::tensor::DimOp op) { return dimension<F>(op, lookup); })
           .Case([&](mlir::tensor::ExtractSliceOp op) { return extractSlice<F>(op, lookup); })

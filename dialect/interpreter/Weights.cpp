@@ -16,15 +16,6 @@ namespace samba::reference {
 
 namespace {
 
-/// The nearest number of `type`, ties to even.
-float roundTo(const fltSemantics &type, float value) {
-  APFloat number(value);
-  bool lossy;
-  number.convert(type, APFloat::rmNearestTiesToEven, &lossy);
-  number.convert(APFloat::IEEEsingle(), APFloat::rmNearestTiesToEven, &lossy);
-  return number.convertToFloat();
-}
-
 Shape withoutUnits(ArrayRef<int64_t> shape) {
   Shape kept;
   copy_if(shape, std::back_inserter(kept), [](int64_t size) { return size != 1; });
@@ -33,30 +24,45 @@ Shape withoutUnits(ArrayRef<int64_t> shape) {
 
 } // namespace
 
-template <class F> Expected<Tensor<F>> evaluateWeight(WeightOp weight, const WeightSource &source) {
-  Expected<TensorView> view = source.lookup(weight.getSource());
-  if (!view)
-    return view.takeError();
-  mlir::RankedTensorType type = weight.getTensorType();
-  if (withoutUnits(view->shape) != withoutUnits(type.getShape()))
-    return makeError("expected tensor '{0}' of shape {1}, apart from unit sizes, got {2}", weight.getSource(),
-                     shapeText(type.getShape()), shapeText(view->shape));
-  Tensor<F> values{Shape(type.getShape())};
-  if (view->bytes.size() / dtypeSize(view->dtype) != values.data.size())
-    return makeError("expected {0} elements in tensor '{1}', got {2} bytes of {3}", values.data.size(),
-                     weight.getSource(), view->bytes.size(), dtypeName(view->dtype));
+template <class F> F roundTo(mlir::FloatType type, F value) {
+  APFloat number(value);
+  bool lossy;
+  number.convert(type.getFloatSemantics(), APFloat::rmNearestTiesToEven, &lossy);
+  number.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &lossy);
+  return F(number.convertToDouble());
+}
 
+template float roundTo(mlir::FloatType, float);
+template double roundTo(mlir::FloatType, double);
+
+template <class F> Expected<Tensor<F>> evaluateWeight(WeightOp weight, const WeightSource &source) {
+  mlir::RankedTensorType type = weight.getTensorType();
   mlir::Type element = type.getElementType();
   if (!element.isF32() && !element.isBF16() && !element.isF16())
     return makeError("expected '{0}' declared in f32, bf16 or f16", weight.getSymName());
-  for (size_t i = 0; i < values.data.size(); ++i) {
-    float value = loadElement(view->bytes.data(), view->dtype, i);
-    if (weight.getTransform() == WeightTransform::NegExp)
-      values.data[i] = -std::exp(F(value)); // always f32, so there is nothing to round
-    else if (element.isF32())
-      values.data[i] = F(value);
-    else
-      values.data[i] = F(roundTo(cast<mlir::FloatType>(element).getFloatSemantics(), value));
+
+  Tensor<F> values{Shape(type.getShape()), {}};
+  values.data.reserve(type.getNumElements());
+  for (const WeightOp::Part &part : weight.getParts()) {
+    Expected<TensorView> view = source.lookup(part.source);
+    if (!view)
+      return view.takeError();
+    if (withoutUnits(view->shape) != withoutUnits(part.shape))
+      return makeError("expected tensor '{0}' of shape {1}, apart from unit sizes, got {2}", part.source,
+                       shapeText(part.shape), shapeText(view->shape));
+    int64_t elements = numElements(part.shape);
+    if (int64_t(view->bytes.size() / dtypeSize(view->dtype)) != elements)
+      return makeError("expected {0} elements in tensor '{1}', got {2} bytes of {3}", elements, part.source,
+                       view->bytes.size(), dtypeName(view->dtype));
+    for (int64_t i = 0; i < elements; ++i) {
+      float value = loadElement(view->bytes.data(), view->dtype, i);
+      if (weight.getTransform() == WeightTransform::NegExp)
+        values.data.push_back(-std::exp(F(value))); // always f32, so there is nothing to round
+      else if (element.isF32())
+        values.data.push_back(F(value));
+      else
+        values.data.push_back(F(roundTo(cast<mlir::FloatType>(element), value)));
+    }
   }
   return values;
 }

@@ -74,7 +74,7 @@ private:
     if (auto linear = dyn_cast<LinearOp>(op); linear && fusedAddition(linear))
       return success();
     for (Value value : op->getResults())
-      if (isRows(value) && !result.results.contains(value))
+      if (isRows(value) && !fusedRounding(value) && !result.results.contains(value))
         add(value, number[op], lastUse(value));
     if (auto kernel = dyn_cast<KernelOp>(op))
       visitKernel(kernel);
@@ -90,7 +90,7 @@ private:
       if (auto linear = dyn_cast<LinearOp>(op); linear && fusedAddition(linear))
         continue;
       for (Value value : op.getResults())
-        if (isRows(value) && !llvm::is_contained(body.getTerminator()->getOperands(), value))
+        if (isRows(value) && !fusedRounding(value) && !llvm::is_contained(body.getTerminator()->getOperands(), value))
           add(value, number[kernel], number[kernel]);
     }
   }
@@ -158,6 +158,17 @@ arith::AddFOp samba::fusedAddition(LinearOp linear) {
   Value other = addition.getLhs() == linear.getResult() ? addition.getRhs() : addition.getLhs();
   Operation *definition = other.getDefiningOp();
   return !definition || definition->isBeforeInBlock(linear) ? addition : arith::AddFOp();
+}
+
+arith::TruncFOp samba::fusedRounding(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op || !value.hasOneUse() || !isa<RmsNormOp, SwigluOp, SelectiveScanOp, SlidingWindowAttentionOp>(op))
+    return {};
+  // A scan over many states adds to its result in several passes.
+  if (auto scan = dyn_cast<SelectiveScanOp>(op); scan && scan.getA().getType().getDimSize(1) > 16)
+    return {};
+  auto rounding = dyn_cast<arith::TruncFOp>(*value.user_begin());
+  return rounding && rounding->getBlock() == op->getBlock() ? rounding : arith::TruncFOp();
 }
 
 FailureOr<ArenaPlan> samba::planArena(func::FuncOp function, const llvm::StringMap<int64_t> &calleeSizes) {

@@ -26,6 +26,10 @@ namespace samba {
 /// block, with the other operand known before the linear.
 mlir::arith::AddFOp fusedAddition(LinearOp linear);
 
+/// The rounding that replaces a value: its only use, in the same block, and a value that is written once and not read
+/// again by its own operation. The value is then stored rounded. Else null.
+mlir::arith::TruncFOp fusedRounding(mlir::Value value);
+
 /// Where one function keeps its values.
 struct ArenaPlan {
   /// Offset in bytes per token. Absent: results of the function (they live where the caller says), views, additions'

@@ -85,11 +85,13 @@ void Emitter::whenElse(Value condition, llvm::function_ref<void()> then, llvm::f
 
 void Emitter::parallel(ArrayRef<Value> sizes, llvm::function_ref<void(ValueRange)> body) {
   SmallVector<OpFoldResult> bounds(sizes.begin(), sizes.end());
-  scf::ForallOp::create(b, loc, bounds, ValueRange{}, std::nullopt,
-                        [&](OpBuilder &, Location, ValueRange arguments) {
-                          body(arguments);
-                          scf::InParallelOp::create(b, loc);
-                        });
+  auto loop = scf::ForallOp::create(b, loc, bounds, ValueRange{}, std::nullopt,
+                                    [&](OpBuilder &, Location, ValueRange arguments) {
+                                      body(arguments);
+                                      scf::InParallelOp::create(b, loc);
+                                    });
+  if (loopInfo)
+    loop->setAttr("samba.loop", loopInfo);
 }
 
 //===----------------------------------------------------------------------===//
@@ -140,10 +142,21 @@ Value Emitter::broadcast(Value scalar, int64_t lanes) {
   return vector::BroadcastOp::create(b, loc, VectorType::get({lanes}, scalar.getType()), scalar);
 }
 
-Value Emitter::load(Value memref, ValueRange indices, int64_t lanes) {
+Value Emitter::loadRaw(Value memref, ValueRange indices, int64_t lanes) {
   Type element = cast<MemRefType>(memref.getType()).getElementType();
-  Value value = vector::LoadOp::create(b, loc, VectorType::get({lanes}, element), memref, indices);
-  return element.isF32() ? value : arith::ExtFOp::create(b, loc, vectorType(lanes), value);
+  return vector::LoadOp::create(b, loc, VectorType::get({lanes}, element), memref, indices);
+}
+
+Value Emitter::load(Value memref, ValueRange indices, int64_t lanes) {
+  Value value = loadRaw(memref, indices, lanes);
+  bool wide = cast<VectorType>(value.getType()).getElementType().isF32();
+  return wide ? value : arith::ExtFOp::create(b, loc, vectorType(lanes), value);
+}
+
+Value Emitter::bitcast(Value vector, Type element) {
+  auto type = cast<VectorType>(vector.getType());
+  int64_t bits = type.getNumElements() * type.getElementTypeBitWidth();
+  return vector::BitCastOp::create(b, loc, VectorType::get({bits / element.getIntOrFloatBitWidth()}, element), vector);
 }
 
 Value Emitter::loadScalar(Value memref, ValueRange indices) {
@@ -152,6 +165,10 @@ Value Emitter::loadScalar(Value memref, ValueRange indices) {
 }
 
 void Emitter::store(Value vector, Value memref, ValueRange indices) {
+  auto type = cast<VectorType>(vector.getType());
+  Type element = cast<MemRefType>(memref.getType()).getElementType();
+  if (type.getElementType() != element)
+    vector = arith::TruncFOp::create(b, loc, type.clone(element), vector);
   vector::StoreOp::create(b, loc, vector, memref, indices);
 }
 

@@ -34,6 +34,8 @@ public:
   mlir::OpBuilder &b;
   mlir::Location loc;
   const CpuTarget &target;
+  /// What the parallel loops emitted from now on compute, for profiles: becomes their attribute `samba.loop`.
+  mlir::DictionaryAttr loopInfo;
 
   // ---- Integers: everything is `index`.
   Value index(int64_t value);
@@ -81,11 +83,16 @@ public:
   /// Loads; elements narrower than f32 are widened exactly.
   Value load(Value memref, ValueRange indices, int64_t lanes);
   Value loadScalar(Value memref, ValueRange indices);
+  /// Stores; where the memref's elements are narrower than f32 the values are rounded.
   void store(Value vector, Value memref, ValueRange indices);
   void storeScalar(Value scalar, Value memref, ValueRange indices);
   /// The first `lanes` lanes.
   Value head(Value vector, int64_t lanes);
   Value extract(Value vector, int64_t lane);
+  /// The same bits as elements of another type.
+  Value bitcast(Value vector, mlir::Type element);
+  /// Elements as they lie in memory, not widened.
+  Value loadRaw(Value memref, ValueRange indices, int64_t lanes);
   Value insert(Value scalar, Value vector, int64_t lane);
   Value sum(Value vector);
   Value largest(Value vector);

@@ -32,17 +32,17 @@ struct StateBuffer {
 };
 
 /// Rows.cpp
-void emitEmbedding(Emitter &e, mlir::Value tokens, mlir::Value table, mlir::Value result);
+void emitEmbedding(Emitter &e, mlir::Value tokens, mlir::Value table, LayoutAttr layout, mlir::Value result);
 void emitGatherRows(Emitter &e, mlir::Value x, mlir::Value rows, mlir::Value result);
 void emitCopy(Emitter &e, mlir::Value x, mlir::Value result);
 void emitRmsNorm(Emitter &e, mlir::Value x, mlir::Value weight, double eps, mlir::Value result);
 void emitSwiglu(Emitter &e, mlir::Value gate, mlir::Value up, mlir::Value result);
 void emitAdd(Emitter &e, mlir::Value x, mlir::Value y, mlir::Value result);
 
-/// Linear.cpp: result = x weight^T + bias + residual; `bias` and `residual` may be null. `weight` is
-/// `[N/W, K, W]` in panels.
-void emitLinear(Emitter &e, mlir::Value x, mlir::Value weight, mlir::Value bias, mlir::Value residual,
-                mlir::Value result);
+/// Linear.cpp: result = x weight^T + bias + residual; `bias` and `residual` may be null. `weight` is `[N/W, K, W]` in
+/// panels of f32, or `[N/W, K/2, 2 W]` in panels of bf16 pairs; `x` is f32 or bf16.
+void emitLinear(Emitter &e, mlir::Value x, mlir::Value weight, LayoutAttr layout, mlir::Value bias,
+                mlir::Value residual, mlir::Value result);
 
 /// Rotary.cpp
 void emitRotaryTable(Emitter &e, mlir::Value segments, mlir::Value positions, double theta, mlir::Value result);

@@ -6,17 +6,19 @@
 //===----------------------------------------------------------------------===//
 
 //
-// The register tile: `tileRows` rows of x against one panel of `panelWidth` outputs, with the accumulators in the
-// carried values of the loop over k. Per step of k one panel row is loaded and `tileRows` elements of x are broadcast.
-// The parallel loop runs over panels, so each thread reads its part of the weights exactly once and in order, and a
-// panel stays in cache for all rows. Fewer rows than a tile use smaller tiles (halves, down to one row) with several
-// sets of accumulators, which keep as many multiplications in flight.
+// The register tile: `tileRows` rows of x against one panel of outputs, with the accumulators in the carried values of
+// the loop over the depth. Per step one group of the panel is loaded (one input of all its outputs, or a pair of
+// inputs in narrow panels) and multiplied with the elements of x, each broadcast to all lanes. The parallel loop runs
+// over panels, so each thread reads its part of the weights exactly once and in order, and a panel stays in cache for
+// all rows. Fewer rows than a tile use smaller tiles (halves, down to one row) with several sets of accumulators, which
+// keep as many multiplications in flight.
 //
 //===----------------------------------------------------------------------===//
 
 #include "lowering/cpu/Kernels.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
 using namespace samba;
@@ -25,13 +27,17 @@ namespace {
 
 class LinearEmitter {
 public:
-  LinearEmitter(Emitter &e, Value x, Value weight, Value bias, Value residual, Value result)
+  LinearEmitter(Emitter &e, Value x, Value weight, LayoutAttr layout, Value bias, Value residual, Value result)
       : e(e), x(x), weight(weight), bias(bias), residual(residual), result(result) {
-    auto type = cast<MemRefType>(weight.getType());
-    panels = type.getDimSize(0);
-    depth = type.getDimSize(1);
-    panelWidth = type.getDimSize(2);
+    panelWidth = layout.getWidth();
+    pairs = layout.getInterleave() == 2;
+    depth = cast<MemRefType>(x.getType()).getDimSize(1);
     outputs = cast<MemRefType>(result.getType()).getDimSize(1);
+    panels = cast<MemRefType>(weight.getType()).getDimSize(0);
+    lanes = panelWidth % e.target.lanes() ? panelWidth : e.target.lanes();
+    parts = panelWidth / lanes;
+    bool narrowRows = cast<MemRefType>(x.getType()).getElementType().isBF16();
+    dot = pairs && narrowRows && e.target.bf16Dot && lanes == 16;
   }
 
   void emit() {
@@ -53,56 +59,113 @@ public:
   }
 
 private:
-  /// One step of k for all rows of a tile; `sums` are updated in place.
-  void multiply(Value firstRow, Value k, MutableArrayRef<Value> sums) {
-    Value w = e.load(weight, {panel, k, e.index(0)}, panelWidth);
-    for (auto [i, sum] : llvm::enumerate(sums)) {
-      Value element = e.loadScalar(x, {e.add(firstRow, int64_t(i)), k});
-      sum = e.fma(e.broadcast(element, panelWidth), w, sum);
+  /// Accumulators of a tile: `parts` vectors for each row.
+  using Sums = MutableArrayRef<Value>;
+
+  /// One group of the panel against all rows of a tile. The last group of an odd depth holds one input only.
+  void multiply(Value firstRow, Value group, Sums sums, bool half = false) {
+    for (int64_t part = 0; part < parts; ++part) {
+      auto sum = [&](int64_t row) -> Value & { return sums[row * parts + part]; };
+      int64_t rows = sums.size() / parts;
+      if (!pairs) {
+        Value w = e.load(weight, {panel, group, e.index(part * lanes)}, lanes);
+        for (int64_t r = 0; r < rows; ++r)
+          sum(r) = e.fma(broadcastRow(firstRow, r, group), w, sum(r));
+        continue;
+      }
+      Value raw = e.loadRaw(weight, {panel, group, e.index(2 * part * lanes)}, 2 * lanes);
+      Value k = e.mul(group, 2);
+      if (dot && !half) {
+        for (int64_t r = 0; r < rows; ++r)
+          sum(r) = dotProduct(sum(r), broadcastPair(firstRow, r, k), raw);
+        continue;
+      }
+      // A bf16 is the upper half of an f32.
+      Value words = e.bitcast(raw, e.b.getI32Type());
+      Value low = arith::ShLIOp::create(e.b, e.loc, words, words32(16));
+      Value first = e.bitcast(low, e.b.getF32Type());
+      for (int64_t r = 0; r < rows; ++r)
+        sum(r) = e.fma(broadcastRow(firstRow, r, k), first, sum(r));
+      if (half)
+        continue;
+      Value high = arith::AndIOp::create(e.b, e.loc, words, words32(0xffff0000));
+      Value second = e.bitcast(high, e.b.getF32Type());
+      for (int64_t r = 0; r < rows; ++r)
+        sum(r) = e.fma(broadcastRow(firstRow, r, e.add(k, 1)), second, sum(r));
     }
   }
 
+  Value words32(uint32_t word) {
+    auto type = VectorType::get({lanes}, e.b.getI32Type());
+    return arith::ConstantOp::create(e.b, e.loc, DenseElementsAttr::get(type, APInt(32, word)));
+  }
+
+  Value broadcastRow(Value firstRow, int64_t row, Value k) {
+    return e.broadcast(e.loadScalar(x, {e.add(firstRow, row), k}), lanes);
+  }
+
+  Value broadcastPair(Value firstRow, int64_t row, Value k) {
+    Value pair = e.bitcast(e.loadRaw(x, {e.add(firstRow, row), k}, 2), e.b.getI32Type());
+    return e.bitcast(e.broadcast(e.extract(pair, 0), lanes), e.b.getBF16Type());
+  }
+
+  Value dotProduct(Value sum, Value a, Value b) {
+    auto call = LLVM::CallIntrinsicOp::create(e.b, e.loc, sum.getType(),
+                                              e.b.getStringAttr("llvm.x86.avx512bf16.dpbf16ps.512"),
+                                              ValueRange{sum, a, b});
+    return call.getResults();
+  }
+
   void emitTile(Value firstRow, int64_t rows) {
-    int64_t sets = std::min<int64_t>(depth, std::max<int64_t>(1, e.target.tileRows / (2 * rows)));
-    SmallVector<Value> zero(sets * rows, e.splat(0, panelWidth));
-    int64_t whole = depth - depth % sets;
+    int64_t groups = pairs ? depth / 2 : depth, size = rows * parts;
+    int64_t sets = std::clamp<int64_t>(e.target.tileRows / (2 * rows), 1, std::max<int64_t>(1, groups));
+    int64_t whole = groups - groups % sets;
+    SmallVector<Value> zero(sets * size, e.splat(0, lanes));
     SmallVector<Value> sums =
-        e.loop(e.index(0), e.index(whole), sets, zero, [&](Value k, ValueRange carried) {
+        e.loop(e.index(0), e.index(whole), sets, zero, [&](Value group, ValueRange carried) {
           SmallVector<Value> next(carried.begin(), carried.end());
           for (int64_t s = 0; s < sets; ++s)
-            multiply(firstRow, e.add(k, s), MutableArrayRef(next).slice(s * rows, rows));
+            multiply(firstRow, e.add(group, s), Sums(next).slice(s * size, size));
           return next;
         });
-    for (int64_t k = whole; k < depth; ++k)
-      multiply(firstRow, e.index(k), MutableArrayRef(sums).take_front(rows));
-    for (int64_t s = sets; s > 1; s = llvm::divideCeil(s, 2)) // pairwise, for accuracy
-      for (int64_t i = 0; i < s / 2; ++i)
-        for (int64_t r = 0; r < rows; ++r) {
-          Value &sum = sums[i * rows + r];
-          sum = e.addf(sum, sums[(llvm::divideCeil(s, 2) + i) * rows + r]);
-        }
-    e.strip(panel, outputs, panelWidth, [&](Value column, int64_t lanes) {
+    for (int64_t group = whole; group < groups; ++group)
+      multiply(firstRow, e.index(group), Sums(sums).take_front(size));
+    if (pairs && depth % 2)
+      multiply(firstRow, e.index(groups), Sums(sums).take_front(size), /*half=*/true);
+    while (sets > 1) { // pairwise, for accuracy
+      int64_t kept = llvm::divideCeil(sets, 2);
+      for (int64_t i = 0; i < (sets - kept) * size; ++i)
+        sums[i] = e.addf(sums[i], sums[kept * size + i]);
+      sets = kept;
+    }
+    e.strip(panel, outputs, panelWidth, [&](Value column, int64_t present) {
       for (int64_t r = 0; r < rows; ++r)
-        finish(e.add(firstRow, r), column, e.head(sums[r], lanes), lanes);
+        for (int64_t part = 0; part * lanes < present; ++part) {
+          int64_t n = std::min(lanes, present - part * lanes);
+          finish(e.add(firstRow, r), e.add(column, part * lanes), e.head(sums[r * parts + part], n), n);
+        }
     });
   }
 
   /// The epilogue.
-  void finish(Value row, Value column, Value sum, int64_t lanes) {
+  void finish(Value row, Value column, Value sum, int64_t n) {
     if (bias)
-      sum = e.addf(sum, e.load(bias, column, lanes));
+      sum = e.addf(sum, e.load(bias, column, n));
     if (residual)
-      sum = e.addf(sum, e.load(residual, {row, column}, lanes));
+      sum = e.addf(sum, e.load(residual, {row, column}, n));
     e.store(sum, result, {row, column});
   }
 
   Emitter &e;
   Value x, weight, bias, residual, result, panel;
   int64_t panels, depth, panelWidth, outputs;
+  int64_t lanes, parts; // of an accumulator; accumulators per row of a tile
+  bool pairs, dot;
 };
 
 } // namespace
 
-void samba::emitLinear(Emitter &e, Value x, Value weight, Value bias, Value residual, Value result) {
-  LinearEmitter(e, x, weight, bias, residual, result).emit();
+void samba::emitLinear(Emitter &e, Value x, Value weight, LayoutAttr layout, Value bias, Value residual,
+                       Value result) {
+  LinearEmitter(e, x, weight, layout, bias, residual, result).emit();
 }

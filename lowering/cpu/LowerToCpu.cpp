@@ -20,6 +20,7 @@
 #include "lowering/Passes.h"
 #include "lowering/cpu/ArenaPlan.h"
 #include "lowering/cpu/Kernels.h"
+#include "lowering/cpu/LoopTable.h"
 #include "passes/MemoryLayout.h"
 #include "samba/abi.h"
 
@@ -29,6 +30,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/ADT/ScopeExit.h"
 #include <cstddef>
 
 namespace samba {
@@ -49,15 +51,15 @@ MemRefType memoryType(RankedTensorType type) {
   int64_t outputs = type.getDimSize(0), inputs = type.getDimSize(1), width = layout.getWidth();
   if (layout.getKind() == LayoutKind::Transposed)
     return MemRefType::get({inputs, outputs}, type.getElementType());
-  return MemRefType::get({static_cast<int64_t>(llvm::divideCeil(outputs, width)), inputs, width},
-                         type.getElementType());
+  int64_t panels = llvm::divideCeil(outputs, width), interleave = layout.getInterleave();
+  int64_t groups = llvm::divideCeil(inputs, interleave);
+  return MemRefType::get({panels, groups, width * interleave}, type.getElementType());
 }
 
 MemRefType memoryType(Value value) { return memoryType(cast<RankedTensorType>(value.getType())); }
 
-bool hasLayout(Value value, LayoutKind kind) {
-  auto layout = dyn_cast_or_null<LayoutAttr>(cast<RankedTensorType>(value.getType()).getEncoding());
-  return layout && layout.getKind() == kind;
+LayoutAttr layoutOf(Value value) {
+  return dyn_cast_or_null<LayoutAttr>(cast<RankedTensorType>(value.getType()).getEncoding());
 }
 
 /// What every lowered function has at hand.
@@ -113,6 +115,7 @@ private:
   llvm::DenseMap<Value, Value> buffers;          // rows and vectors -> memref
   llvm::DenseMap<Value, Value> weightOffsets;    // weights -> byte offset
   llvm::DenseMap<Value, StateBuffer> stateSlots; // states
+  StringRef kernelName;                          // of the kernel that is being lowered; else empty
   llvm::DenseMap<Value, Value> sameAs;           // values inside a kernel -> the kernel's result they become
 };
 
@@ -220,6 +223,8 @@ Value FunctionLowering::arenaView(int64_t offset, MemRefType type, Value rows) {
 }
 
 Value FunctionLowering::destination(Value value, Value rows) {
+  if (arith::TruncFOp rounding = fusedRounding(value))
+    return buffers[value] = destination(rounding.getResult(), rows);
   Value planned = sameAs.lookup(value);
   if (!planned)
     planned = value;
@@ -234,13 +239,16 @@ Value FunctionLowering::destination(Value value, Value rows) {
 //===----------------------------------------------------------------------===//
 
 LogicalResult FunctionLowering::expectLayout(Operation *op, StringRef what, Value weight, LayoutKind kind) {
-  if (hasLayout(weight, kind))
+  if (LayoutAttr layout = layoutOf(weight); layout && layout.getKind() == kind)
     return success();
   return op->emitOpError() << "expected " << what << " in the layout " << stringifyLayoutKind(kind) << ", got "
                            << weight.getType() << " (run samba-pack-weights)";
 }
 
 LogicalResult FunctionLowering::lowerOp(Operation *op) {
+  e.loopInfo = isa<CostOpInterface>(op) || isa<arith::ArithDialect>(op->getDialect())
+                   ? describeLoops(op, kernelName.empty() ? op->getName().stripDialect() : kernelName)
+                   : DictionaryAttr();
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](KernelOp kernel) { return lowerKernel(kernel); })
       .Case([&](func::CallOp call) { return lowerCall(call); })
@@ -261,7 +269,7 @@ LogicalResult FunctionLowering::lowerOp(Operation *op) {
       })
       .Case([&](EmbeddingOp op) {
         Value tokens = buffer(op.getTokens());
-        emitEmbedding(e, tokens, buffer(op.getTable()), destination(op.getResult(), e.rows(tokens)));
+        emitEmbedding(e, tokens, buffer(op.getTable()), layoutOf(op.getTable()), destination(op.getResult(), e.rows(tokens)));
         return success();
       })
       .Case([&](GatherRowsOp op) {
@@ -287,6 +295,15 @@ LogicalResult FunctionLowering::lowerOp(Operation *op) {
           return op.emitOpError() << "expected rows of activations, got " << op.getType();
         Value x = buffer(op.getLhs());
         emitAdd(e, x, buffer(op.getRhs()), destination(op.getResult(), e.rows(x)));
+        return success();
+      })
+      .Case([&](arith::TruncFOp op) -> LogicalResult {
+        if (buffers.contains(op.getResult())) // the value was stored rounded
+          return success();
+        if (!isRows(op.getResult()))
+          return op.emitOpError() << "expected rows of activations, got " << op.getType();
+        Value x = buffer(op.getIn());
+        emitCopy(e, x, destination(op.getResult(), e.rows(x)));
         return success();
       })
       .Case([&](RotaryTableOp op) {
@@ -332,6 +349,8 @@ LogicalResult FunctionLowering::lowerKernel(KernelOp kernel) {
     else
       buffers[argument] = buffers.lookup(operand);
   }
+  kernelName = kernel.getName();
+  llvm::scope_exit leave([&] { kernelName = {}; });
   Operation *yield = body.getTerminator();
   for (auto [value, result] : llvm::zip(yield->getOperands(), kernel.getResults()))
     if (isRows(value) && value.getDefiningOp() && !isa<tensor::ExtractSliceOp>(value.getDefiningOp()))
@@ -426,7 +445,7 @@ LogicalResult FunctionLowering::lowerReturn(func::ReturnOp op) {
   return success();
 }
 
-// Thread 0 shows the value; the others wait, because the buffer may be the next kernel's.
+// One thread shows the value; the others wait, because the buffer may be the next kernel's.
 LogicalResult FunctionLowering::lowerProbe(ProbeOp probe) {
   Value memory = buffer(probe.getX());
   auto type = cast<MemRefType>(memory.getType());
@@ -469,14 +488,17 @@ LogicalResult FunctionLowering::lowerSlice(tensor::ExtractSliceOp slice) {
 }
 
 LogicalResult FunctionLowering::lowerLinear(LinearOp linear) {
-  if (failed(expectLayout(linear, "the weight", linear.getWeight(), LayoutKind::Panel)))
+  bool narrow = linear.getWeight().getType().getElementType().isBF16();
+  if (failed(expectLayout(linear, "the weight", linear.getWeight(),
+                          narrow ? LayoutKind::PanelPairs : LayoutKind::Panel)))
     return failure();
   Value x = buffer(linear.getX()), residual, result = linear.getResult();
   if (arith::AddFOp addition = fusedAddition(linear)) {
     residual = buffer(addition.getLhs() == result ? addition.getRhs() : addition.getLhs());
     result = addition.getResult();
   }
-  emitLinear(e, x, buffer(linear.getWeight()), buffer(linear.getBias()), residual, destination(result, e.rows(x)));
+  emitLinear(e, x, buffer(linear.getWeight()), layoutOf(linear.getWeight()), buffer(linear.getBias()), residual,
+             destination(result, e.rows(x)));
   return success();
 }
 
@@ -558,6 +580,7 @@ public:
       function.erase();
     for (auto weight : llvm::make_early_inc_range(module.getOps<WeightOp>()))
       weight.erase();
+    recordLoopTable(module);
     module->setAttr("samba.arena_bytes_per_token", IntegerAttr::get(IntegerType::get(&getContext(), 64), arenaBytes));
   }
 

@@ -61,23 +61,23 @@ Value samba::findSegment(Emitter &e, Value segments, Value row) {
   return search.getResult(0);
 }
 
-// The table is row-major, or in panels when it is also the matrix of the head. In a panel the elements of a row are
-// `panel width` apart: scalar loads, but of one row per token only.
-void samba::emitEmbedding(Emitter &e, Value tokens, Value table, Value result) {
+// The table is row-major, or in panels when it is also the matrix of the head. In a panel the elements of a row are a
+// panel's width apart: scalar loads, but of one row per token only.
+void samba::emitEmbedding(Emitter &e, Value tokens, Value table, LayoutAttr layout, Value result) {
   int64_t width = widthOf(result);
-  auto tableType = cast<MemRefType>(table.getType());
   e.parallel({e.rows(tokens)}, [&](ValueRange item) {
     Value row = e.loadIndex(tokens, item[0]);
-    if (tableType.getRank() == 2) {
+    if (!layout) {
       e.strips(width, 2 * e.target.lanes(), [&](Value column, int64_t n) {
         e.store(e.load(table, {row, column}, n), result, {item[0], column});
       });
       return;
     }
-    int64_t panel = tableType.getDimSize(2);
-    Value block = e.divFloor(row, panel), lane = e.remainder(row, panel);
+    int64_t panel = layout.getWidth(), interleave = layout.getInterleave();
+    Value block = e.divFloor(row, panel), lane = e.mul(e.remainder(row, panel), interleave);
     e.loop(e.index(0), e.index(width), 1, [&](Value column) {
-      e.storeScalar(e.loadScalar(table, {block, column, lane}), result, {item[0], column});
+      Value group = e.divFloor(column, interleave), place = e.add(lane, e.remainder(column, interleave));
+      e.storeScalar(e.loadScalar(table, {block, group, place}), result, {item[0], column});
     });
   });
 }

@@ -61,7 +61,7 @@ std::string closeNames(llvm::StringRef name, const llvm::MCSubtargetInfo &subtar
   std::vector<std::pair<unsigned, llvm::StringRef>> ranked;
   auto consider = [&](llvm::StringRef known) {
     unsigned distance = name.edit_distance(known, /*AllowReplacements=*/true, /*MaxEditDistance=*/8);
-    if (distance <= std::max<size_t>(2, name.size() / 3) || known.starts_with(name))
+    if (distance <= 1 + name.size() / 4 || known.starts_with(name))
       ranked.push_back({distance, known});
   };
   consider("native");
@@ -123,6 +123,7 @@ llvm::Expected<CpuTarget> CpuTarget::get(llvm::StringRef name) {
     result.vectorRegisters = wide ? 32 : 16;
     result.tileRows = wide ? 8 : 4;
     result.panelWidth = wide ? 32 : 16;
+    result.bf16Dot = wide && has("avx512bf16");
     require(x86Features);
   } else if (triple.getArch() == llvm::Triple::aarch64) {
     if (!has("neon"))

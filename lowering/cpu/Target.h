@@ -34,6 +34,8 @@ struct CpuTarget {
   int64_t tileRows = 4;          // register tile of a matrix product: rows of x ...
   int64_t panelWidth = 16;       // ... by outputs; also the panel width of packed weights
 
+  bool bf16Dot = false;          // has the AVX-512 dot product of bf16 pairs with f32 accumulators
+
   /// f32 lanes of a vector register.
   int64_t lanes() const { return vectorBits / 32; }
 

@@ -10,6 +10,7 @@
 #include "lowering/emit/Checksum.h"
 #include "lowering/emit/OutputFile.h"
 #include "samba/abi.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -147,11 +148,15 @@ llvm::Expected<ArtefactSizes> samba::writeArtefact(llvm::StringRef path, Artefac
   if (llvm::Error error = file->write(end, footerBytes))
     return error;
 
-  // The artefact refers to the weights, so they come first.
+  // Both files or none. The artefact refers to the weights, so they come first.
+  SignalBlock block;
   if (weightsFile)
     if (llvm::Error error = weightsFile->commit())
       return error;
-  if (llvm::Error error = file->commit())
+  if (llvm::Error error = file->commit()) {
+    if (weightsFile)
+      llvm::sys::fs::remove(weightsPath);
     return error;
+  }
   return ArtefactSizes{footer.code.size, size, footer.tokenizer.size, footer.file_size};
 }

@@ -64,8 +64,8 @@ llvm::Expected<CompiledModule> CompiledModule::create(ModuleOp module, const Wei
     return target.takeError();
   OwningOpRef<ModuleOp> planned = module.clone();
   if (llvm::Error error = runPasses(*planned, [&](OpPassManager &pm) {
-        buildOptimisePipeline(pm, options.precision);
-        buildFusePipeline(pm);
+        buildOptimisePipeline(pm, options.precision, target->bf16Dot);
+        buildFusePipeline(pm, options.fusion);
         buildSchedulePipeline(pm, target->panelWidth);
       }))
     return std::move(error);
@@ -73,7 +73,15 @@ llvm::Expected<CompiledModule> CompiledModule::create(ModuleOp module, const Wei
   if (llvm::Error error =
           runPasses(*lowered, [&](OpPassManager &pm) { buildCpuLoweringPipeline(pm, options.target); }))
     return std::move(error);
-  llvm::Expected<Jit> jit = Jit::create(*lowered, *target);
+  return fromLowered(std::move(planned), *lowered, source, options);
+}
+
+llvm::Expected<CompiledModule> CompiledModule::fromLowered(OwningOpRef<ModuleOp> planned, ModuleOp lowered,
+                                                           const WeightSource *source, const Options &options) {
+  llvm::Expected<CpuTarget> target = CpuTarget::get(options.target);
+  if (!target)
+    return target.takeError();
+  llvm::Expected<Jit> jit = Jit::create(lowered, *target);
   if (!jit)
     return jit.takeError();
 
@@ -82,7 +90,7 @@ llvm::Expected<CompiledModule> CompiledModule::create(ModuleOp module, const Wei
     auto attribute = from->getAttrOfType<IntegerAttr>(name);
     return attribute ? attribute.getInt() : 0;
   };
-  result.arenaBytesPerToken = size(*lowered, "samba.arena_bytes_per_token");
+  result.arenaBytesPerToken = size(lowered, "samba.arena_bytes_per_token");
   result.stateBytes = size(*planned, "samba.state_bytes");
   result.chunk = options.chunk;
   result.weights = AlignedBytes(size(*planned, "samba.weight_bytes"));

@@ -18,6 +18,7 @@
 #include "lowering/emit/Jit.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/OwningOpRef.h"
+#include "passes/Fusions.h"
 #include "llvm/Support/Alignment.h"
 #include <functional>
 
@@ -41,7 +42,8 @@ public:
   struct Options {
     std::string target = "native"; // for CpuTarget::get
     std::string precision = "f32"; // of weight matrices
-    uint64_t chunk = UINT32_MAX;   // items of a parallel loop handed out at once
+    FusionOptions fusion;
+    uint64_t chunk = UINT32_MAX; // items of a parallel loop handed out at once
   };
 
   /// Compiles a copy of `module`: model-level samba IR, with kernels or without. `weights` may be null if the module
@@ -51,6 +53,11 @@ public:
   static llvm::Expected<CompiledModule> create(mlir::ModuleOp module, const WeightSource *weights) {
     return create(module, weights, Options());
   }
+
+  /// From both ends of a lowering that has been done already: `planned` is samba IR after samba-plan-memory, `lowered` the
+  /// LLVM dialect. Of the options only target and chunk are looked at.
+  static llvm::Expected<CompiledModule> fromLowered(mlir::OwningOpRef<mlir::ModuleOp> planned, mlir::ModuleOp lowered,
+                                                    const WeightSource *weights, const Options &options);
 
   /// Calls a public function, as reference::Interpreter::run does: dense tensors as Tensor or IntTensor, states as
   /// StateBatch, whose updated values are among the results.

@@ -85,6 +85,7 @@ llvm::Expected<Manifest> Manifest::create(ModuleOp module, const CpuTarget &targ
   auto model = module->getAttrOfType<DictionaryAttr>("samba.model");
   auto interface = module->getAttrOfType<DictionaryAttr>("samba.interface");
   auto stateBytes = module->getAttrOfType<IntegerAttr>("samba.state_bytes");
+  auto loops = module->getAttrOfType<DictionaryAttr>("samba.loops");
   auto arenaBytes = module->getAttrOfType<IntegerAttr>("samba.arena_bytes_per_token");
   if (!model)
     return missing("samba.model");
@@ -115,6 +116,7 @@ llvm::Expected<Manifest> Manifest::create(ModuleOp module, const CpuTarget &targ
       {"state", json::Object{{"bytes", stateBytes.getInt()}, {"fields", toJson(interface.get("state"))}}},
       {"probes", toJson(interface.get("probes"))},
       {"tokenizer", nullptr},
+      {"loops", loops ? toJson(loops) : json::Value(nullptr)},
       {"sources", json::Array()},
   };
   return manifest;

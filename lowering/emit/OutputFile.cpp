@@ -20,11 +20,22 @@ static llvm::Error cannotWrite(llvm::StringRef path, const llvm::Twine &reason) 
   return llvm::createStringError("cannot write '" + path + "': " + reason);
 }
 
+SignalBlock::SignalBlock() {
+  sigset_t ending;
+  sigemptyset(&ending);
+  for (int signal : {SIGHUP, SIGINT, SIGQUIT, SIGTERM})
+    sigaddset(&ending, signal);
+  pthread_sigmask(SIG_BLOCK, &ending, &before);
+}
+
+SignalBlock::~SignalBlock() { pthread_sigmask(SIG_SETMASK, &before, nullptr); }
+
 llvm::Expected<OutputFile> OutputFile::create(llvm::StringRef path, bool executable) {
   fs::file_status status;
   if (!fs::status(path, status) && fs::exists(status) && !fs::is_regular_file(status))
     return cannotWrite(path, "it exists and is not a regular file");
   unsigned mode = fs::all_read | fs::all_write | (executable ? unsigned(fs::all_exe) : 0u);
+  SignalBlock block; // no signal between the file's appearance and its registration for removal
   llvm::Expected<fs::TempFile> file = fs::TempFile::create(path + ".tmp%%%%%%%%", mode);
   if (!file)
     return cannotWrite(path, llvm::toString(file.takeError()));

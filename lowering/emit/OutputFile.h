@@ -12,10 +12,22 @@
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/FileSystem.h"
+#include <csignal>
 #include <memory>
 #include <string>
 
 namespace samba {
+
+/// Holds back the signals that end a process, for the thread that makes one, as long as it lives.
+class SignalBlock {
+public:
+  SignalBlock();
+  SignalBlock(const SignalBlock &) = delete;
+  ~SignalBlock();
+
+private:
+  sigset_t before;
+};
 
 /// A file that is written under a temporary name in its folder and gets its own name only by commit(). Without a
 /// commit it is removed: by the destructor, and on signals that end the process.

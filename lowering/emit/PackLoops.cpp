@@ -49,14 +49,14 @@ uint16_t roundToBf16(float value) {
   return (bits & 0x7fffffff) > 0x7f800000 ? quietNan : rounded;
 }
 
-void load(const PanelPacking &packing, int64_t first, int64_t count, float *values) {
-  const uint8_t *source = packing.source + first * dtypeSize(packing.sourceType);
+void load(const PackSource &from, int64_t first, int64_t count, float *values) {
+  const uint8_t *source = from.bytes + first * dtypeSize(from.type);
   auto half = [&](int64_t i) {
     uint16_t bits;
     std::memcpy(&bits, source + 2 * i, 2);
     return bits;
   };
-  switch (packing.sourceType) {
+  switch (from.type) {
   case DType::F32:
     std::memcpy(values, source, 4 * count);
     break;
@@ -69,6 +69,22 @@ void load(const PanelPacking &packing, int64_t first, int64_t count, float *valu
       values[i] = widenHalf(half(i));
     break;
   }
+}
+
+void load(const PanelPacking &packing, int64_t first, int64_t count, float *values) {
+  int64_t done = 0;
+  for (const PackSource &source : packing.sources) {
+    if (done == count)
+      break;
+    if (first >= source.elements) {
+      first -= source.elements;
+      continue;
+    }
+    int64_t here = std::min(count - done, source.elements - first);
+    load(source, first, here, values + done);
+    done += here;
+    first = 0;
+  }
   if (packing.negExp)
     for (int64_t i = 0; i < count; ++i)
       values[i] = float(-std::exp(double(values[i])));
@@ -77,23 +93,25 @@ void load(const PanelPacking &packing, int64_t first, int64_t count, float *valu
 void store(float value, float *packed) { *packed = value; }
 void store(float value, uint16_t *packed) { *packed = roundToBf16(value); }
 
-// Packs the columns `begin .. end-1` of one panel.
+// Packs the groups `begin .. end-1` of one panel.
 template <typename Element>
 void packPanel(const PanelPacking &packing, int64_t panel, int64_t begin, int64_t end, Element *packed) {
   float tile[kTileRows * kTileColumns];
-  int64_t width = packing.width, firstRow = panel * width;
-  for (int64_t column = begin; column < end; column += kTileColumns) {
-    int64_t columns = std::min(kTileColumns, end - column);
+  int64_t width = packing.width, firstRow = panel * width, interleave = packing.interleave;
+  for (int64_t column = begin * interleave; column < end * interleave; column += kTileColumns) {
+    int64_t columns = std::min(kTileColumns, end * interleave - column);
+    int64_t present = std::min(columns, packing.columns - column); // the last group may be short
     for (int64_t lane = 0; lane < width; lane += kTileRows) {
       int64_t lanes = std::min(kTileRows, width - lane);
       int64_t filled = std::clamp<int64_t>(packing.rows - firstRow - lane, 0, lanes);
       for (int64_t row = 0; row < filled; ++row)
-        load(packing, (firstRow + lane + row) * packing.columns + column, columns, tile + row * kTileColumns);
+        load(packing, (firstRow + lane + row) * packing.columns + column, present, tile + row * kTileColumns);
       std::fill(tile + filled * kTileColumns, tile + lanes * kTileColumns, 0.0f);
       for (int64_t c = 0; c < columns; ++c) {
-        Element *group = packed + (column - begin + c) * width + lane;
+        int64_t place = column - begin * interleave + c;
+        Element *group = packed + (place / interleave * width + lane) * interleave + place % interleave;
         for (int64_t row = 0; row < lanes; ++row)
-          store(tile[row * kTileColumns + c], group + row);
+          store(c < present ? tile[row * kTileColumns + c] : 0.0f, group + row * interleave);
       }
     }
   }
@@ -111,13 +129,13 @@ void packRowMajor(const PanelPacking &packing, int64_t begin, int64_t end, Eleme
 }
 
 template <typename Element> void pack(const PanelPacking &packing, int64_t begin, int64_t end, Element *packed) {
-  if (packing.width == 1)
+  if (packing.width == 1 && packing.interleave == 1)
     return packRowMajor(packing, begin, end, packed);
   while (begin < end) {
-    int64_t panel = begin / packing.columns, firstOfPanel = panel * packing.columns;
-    int64_t stop = std::min(end, firstOfPanel + packing.columns);
+    int64_t perPanel = packing.groupsPerPanel(), panel = begin / perPanel, firstOfPanel = panel * perPanel;
+    int64_t stop = std::min(end, firstOfPanel + perPanel);
     packPanel(packing, panel, begin - firstOfPanel, stop - firstOfPanel, packed);
-    packed += (stop - begin) * packing.width;
+    packed += (stop - begin) * packing.width * packing.interleave;
     begin = stop;
   }
 }

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Every layout of the artefact is one of panels: a matrix [N, K] stored as [ceil(N/W), K, W], zeros beyond N. Row-major
-// has W = 1, transposed has W = N.
+// Every layout of the artefact is one of panels: a matrix [N, K] stored as [ceil(N/W), ceil(K/I), W, I], zeros beyond N
+// and K. Row-major has W = 1, transposed has W = N, both with I = 1.
 //
 //===----------------------------------------------------------------------===//
 
@@ -14,23 +14,33 @@
 #define LOWERING_EMIT_PACKLOOPS_H
 
 #include "dialect/WeightSource.h"
+#include <vector>
 
 namespace samba {
 
-/// How one tensor is packed.
+/// Where elements come from: row-major, at any alignment.
+struct PackSource {
+  const uint8_t *bytes = nullptr;
+  DType type = DType::F32;
+  int64_t elements = 0;
+};
+
+/// How one weight is packed.
 struct PanelPacking {
-  const uint8_t *source = nullptr; // [rows, columns], row-major, any alignment
-  DType sourceType = DType::F32;
-  DType packedType = DType::F32; // F32 or BF16, rounded to nearest, ties to even
-  bool negExp = false;           // -exp(x), computed in double
-  int64_t rows = 1;              // N
-  int64_t columns = 1;           // K
-  int64_t width = 1;             // W
+  std::vector<PackSource> sources; // one after another: [rows, columns]
+  DType packedType = DType::F32;   // F32 or BF16, rounded to nearest, ties to even
+  bool negExp = false;             // -exp(x), computed in double
+  int64_t rows = 1;                // N
+  int64_t columns = 1;             // K
+  int64_t width = 1;               // W
+  int64_t interleave = 1;          // I: columns side by side in a group
 
   int64_t panels() const { return (rows + width - 1) / width; }
-  /// Packed data is a run of this many groups of `width` elements, one for each panel and column.
-  int64_t groups() const { return panels() * columns; }
-  int64_t groupBytes() const { return width * dtypeSize(packedType); }
+  /// Packed data is a run of this many groups of `width * interleave` elements: one for each panel and run of
+  /// `interleave` columns.
+  int64_t groupsPerPanel() const { return (columns + interleave - 1) / interleave; }
+  int64_t groups() const { return panels() * groupsPerPanel(); }
+  int64_t groupBytes() const { return width * interleave * dtypeSize(packedType); }
 };
 
 /// Packs the groups `begin .. end-1` into `packed`, of `(end - begin) * groupBytes()` bytes.

@@ -64,7 +64,8 @@ llvm::Expected<PanelPacking> describe(WeightOp weight) {
   }
   packing.rows = type.getDimSize(0);
   packing.columns = type.getDimSize(1);
-  packing.width = layout.getKind() == LayoutKind::Panel ? layout.getWidth() : packing.rows;
+  packing.width = layout.isPanels() ? layout.getWidth() : packing.rows;
+  packing.interleave = layout.getInterleave();
   if (packing.width < 1)
     return weightError(weight.getSymName(), "unknown layout");
   return packing;
@@ -90,18 +91,20 @@ llvm::Expected<WeightPacker> WeightPacker::create(ModuleOp module, const WeightS
     if (!offset || *offset % kMemoryAlignment != 0 || *offset > packer.bytes || uint64_t(size) > packer.bytes - *offset)
       return weightError(name, "has no valid place in the weights (samba-plan-memory has not run)");
 
-    llvm::Expected<TensorView> view = source.lookup(op.getSource());
-    if (!view)
-      return view.takeError();
-    if (!sameShapeButUnits(view->shape, type.getShape()))
-      return weightError(name, "tensor '" + op.getSource() + "' has shape " + shapeText(view->shape) + ", expected " +
-                                   shapeText(type.getShape()));
-    if (int64_t(view->bytes.size()) != type.getNumElements() * dtypeSize(view->dtype))
-      return weightError(name, "tensor '" + op.getSource() + "' has " + llvm::Twine(view->bytes.size()) +
-                                   " bytes, expected " + llvm::Twine(type.getNumElements() * dtypeSize(view->dtype)));
-    packing->source = view->bytes.data();
-    packing->sourceType = view->dtype;
-    packer.weights.push_back({name.str(), *packing, view->bytes, *offset, uint64_t(size)});
+    for (const WeightOp::Part &part : op.getParts()) {
+      llvm::Expected<TensorView> view = source.lookup(part.source);
+      if (!view)
+        return view.takeError();
+      if (!sameShapeButUnits(view->shape, part.shape))
+        return weightError(name, "tensor '" + part.source + "' has shape " + shapeText(view->shape) + ", expected " +
+                                     shapeText(part.shape));
+      int64_t elements = view->numElements();
+      if (int64_t(view->bytes.size()) != elements * dtypeSize(view->dtype))
+        return weightError(name, "tensor '" + part.source + "' has " + llvm::Twine(view->bytes.size()) +
+                                     " bytes, expected " + llvm::Twine(elements * dtypeSize(view->dtype)));
+      packing->sources.push_back({view->bytes.data(), view->dtype, elements});
+    }
+    packer.weights.push_back({name.str(), *packing, *offset, uint64_t(size)});
   }
 
   llvm::sort(packer.weights, [](const Weight &a, const Weight &b) { return a.offset < b.offset; });
@@ -116,8 +119,8 @@ std::vector<WeightPacker::Job> WeightPacker::makeJobs() const {
   for (const Weight &weight : weights) {
     const PanelPacking &packing = weight.packing;
     int64_t groups = packing.groups(), step = std::max<int64_t>(1, kJobBytes / packing.groupBytes());
-    if (step > packing.columns) // whole panels: what a job reads is then contiguous
-      step -= step % packing.columns;
+    if (step > packing.groupsPerPanel()) // whole panels: what a job reads is then contiguous
+      step -= step % packing.groupsPerPanel();
     for (int64_t begin = 0; begin < groups; begin += step)
       jobs.push_back({&weight, begin, std::min(groups, begin + step)});
   }
@@ -126,19 +129,27 @@ std::vector<WeightPacker::Job> WeightPacker::makeJobs() const {
 
 void WeightPacker::release(const Job &job) const {
   const PanelPacking &packing = job.weight->packing;
-  int64_t elementBytes = dtypeSize(packing.sourceType);
   auto releaseElements = [&](int64_t first, int64_t count) {
-    source->release(job.weight->sourceBytes.slice(first * elementBytes, count * elementBytes));
+    for (const PackSource &part : packing.sources) {
+      int64_t begin = std::clamp<int64_t>(first, 0, part.elements);
+      int64_t end = std::clamp<int64_t>(first + count, 0, part.elements);
+      int64_t bytes = dtypeSize(part.type);
+      if (begin < end)
+        source->release({part.bytes + begin * bytes, size_t((end - begin) * bytes)});
+      first -= part.elements;
+    }
   };
-  int64_t columns = packing.columns;
+  int64_t columns = packing.columns, perPanel = packing.groupsPerPanel();
   for (int64_t begin = job.begin; begin < job.end;) {
-    int64_t panel = begin / columns, stop = std::min(job.end, (panel + 1) * columns);
+    int64_t panel = begin / perPanel, stop = std::min(job.end, (panel + 1) * perPanel);
     int64_t firstRow = panel * packing.width, lastRow = std::min(packing.rows, firstRow + packing.width);
-    if (stop - begin == columns)
+    int64_t first = (begin - panel * perPanel) * packing.interleave;
+    int64_t last = std::min(columns, (stop - panel * perPanel) * packing.interleave);
+    if (stop - begin == perPanel)
       releaseElements(firstRow * columns, (lastRow - firstRow) * columns);
     else
       for (int64_t row = firstRow; row < lastRow; ++row)
-        releaseElements(row * columns + begin % columns, stop - begin);
+        releaseElements(row * columns + first, last - first);
     begin = stop;
   }
 }

@@ -47,7 +47,6 @@ private:
   struct Weight {
     std::string name;
     PanelPacking packing;
-    llvm::ArrayRef<uint8_t> sourceBytes;
     uint64_t offset; // in the section
     uint64_t size;   // bytes
   };

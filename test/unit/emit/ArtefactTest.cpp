@@ -5,11 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "TestModule.h"
 #include "lowering/emit/Artefact.h"
+#include "TestModule.h"
 #include "lowering/emit/Checksum.h"
 #include "lowering/emit/OutputFile.h"
 #include "samba/abi.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include <csignal>
 #include <cstddef>
@@ -56,7 +57,11 @@ protected:
   llvm::Expected<ArtefactSizes> write(llvm::StringRef path, const ArtefactOptions &options = {}) {
     Manifest manifest = llvm::cantFail(Manifest::create(*module, target));
     manifest.setTokenizer({true, false});
-    ArtefactContents contents{std::move(manifest), code, *packer, source, llvm::arrayRefFromStringRef(tokenizer),
+    ArtefactContents contents{std::move(manifest),
+                              code,
+                              *packer,
+                              source,
+                              llvm::arrayRefFromStringRef(tokenizer),
                               {{"model.safetensors", llvm::arrayRefFromStringRef(checkpoint)}}};
     return writeArtefact(path, std::move(contents), options);
   }
@@ -73,7 +78,9 @@ protected:
   std::unique_ptr<WeightPacker> packer;
   CpuTarget target;
   TemporaryFolder folder;
-  std::string code = "\x7f" "ELF and so on", tokenizer = "pieces", checkpoint = std::string(9 << 20, 'c');
+  std::string code = "\x7f"
+                     "ELF and so on",
+              tokenizer = "pieces", checkpoint = std::string(9 << 20, 'c');
 };
 
 samba_footer footerOf(const std::string &file) {
@@ -83,8 +90,8 @@ samba_footer footerOf(const std::string &file) {
   EXPECT_EQ(std::memcmp(footer.magic, SAMBA_FOOTER_MAGIC, 8), 0);
   EXPECT_EQ(footer.abi_version, SAMBA_ABI_VERSION);
   EXPECT_EQ(footer.file_size, file.size());
-  EXPECT_EQ(footer.checksum, checksum(llvm::StringRef(reinterpret_cast<const char *>(&footer),
-                                                      offsetof(samba_footer, checksum))));
+  EXPECT_EQ(footer.checksum,
+            checksum(llvm::StringRef(reinterpret_cast<const char *>(&footer), offsetof(samba_footer, checksum))));
   return footer;
 }
 
@@ -129,7 +136,8 @@ TEST_F(ArtefactTest, RoundTrip) {
     "probes": [{"name": "first", "width": 8}, {"name": "second", "width": 8}],
     "weights": {"bytes": 128, "file": null},
     "tokenizer": {"kind": "sentencepiece", "add_bos": true, "add_eos": false},
-    "sources": [{"file": "model.safetensors", "bytes": 9437184, "xxh3": ")" + hash + R"("}]})");
+    "sources": [{"file": "model.safetensors", "bytes": 9437184, "xxh3": ")" +
+                                hash + R"("}]})");
   EXPECT_EQ(parsed(sectionOf(file, footer.manifest)), expected);
 }
 
@@ -150,7 +158,9 @@ TEST_F(ArtefactTest, SplitWeights) {
 }
 
 TEST_F(ArtefactTest, Program) {
-  std::string launcher = "\x7f" "ELF" + std::string(5000, 'l');
+  std::string launcher = "\x7f"
+                         "ELF" +
+                         std::string(5000, 'l');
   folder.write("launcher", launcher);
   ArtefactOptions options;
   options.launcher = folder.file("launcher");
@@ -201,10 +211,6 @@ TEST_F(ArtefactTest, FullDiskLeavesNothing) {
   auto oldHandler = std::signal(SIGXFSZ, SIG_IGN);
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
   auto sizes = write(folder.file("toy.so"));
-  ArtefactOptions split;
-  split.splitWeights = true;
-  checkpoint = std::string(5000, 'c');
-  module->getOperation()->setAttr("samba.interface", mlir::DictionaryAttr::get(&context.context));
   setrlimit(RLIMIT_FSIZE, &old);
   std::signal(SIGXFSZ, oldHandler);
   ASSERT_FALSE(bool(sizes));

@@ -5,10 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "TestModule.h"
 #include "lowering/emit/Linker.h"
+#include "TestModule.h"
 #include "lowering/emit/ObjectEmitter.h"
 #include "llvm/Object/ELFObjectFile.h"
+#include "llvm/Support/FileSystem.h"
 #include <cstdlib>
 #include <dlfcn.h>
 #include <gtest/gtest.h>

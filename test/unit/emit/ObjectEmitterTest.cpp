@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lowering/emit/ObjectEmitter.h"
 #include "TestModule.h"
 #include "lowering/emit/Jit.h"
-#include "lowering/emit/ObjectEmitter.h"
 #include <gtest/gtest.h>
 
 using namespace samba;

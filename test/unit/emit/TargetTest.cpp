@@ -7,6 +7,7 @@
 
 #include "lowering/cpu/Target.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
 #include <gtest/gtest.h>
@@ -15,7 +16,7 @@ using namespace samba;
 
 namespace {
 
-bool requires_(const CpuTarget &target, llvm::StringRef feature) { return llvm::is_contained(target.required, feature); }
+bool needs(const CpuTarget &target, llvm::StringRef feature) { return llvm::is_contained(target.required, feature); }
 
 TEST(CpuTarget, NativeIsTheHost) {
   auto target = CpuTarget::get("native");
@@ -34,22 +35,22 @@ TEST(CpuTarget, LevelsOfX86) {
   EXPECT_EQ(v3->vectorRegisters, 16);
   EXPECT_EQ(v3->tileRows, 4);
   EXPECT_EQ(v3->panelWidth, 16);
-  EXPECT_TRUE(requires_(*v3, "avx2") && requires_(*v3, "fma") && requires_(*v3, "f16c"));
-  EXPECT_FALSE(requires_(*v3, "avx512f"));
+  EXPECT_TRUE(needs(*v3, "avx2") && needs(*v3, "fma") && needs(*v3, "f16c"));
+  EXPECT_FALSE(needs(*v3, "avx512f"));
   EXPECT_EQ(v4->vectorBits, 512);
   EXPECT_EQ(v4->vectorRegisters, 32);
   EXPECT_EQ(v4->tileRows, 8);
   EXPECT_EQ(v4->panelWidth, 32);
   EXPECT_EQ(v4->lanes(), 16);
-  EXPECT_TRUE(requires_(*v4, "avx512f") && requires_(*v4, "avx512bw") && requires_(*v4, "avx512vl"));
-  EXPECT_FALSE(requires_(*v4, "avx512bf16"));
+  EXPECT_TRUE(needs(*v4, "avx512f") && needs(*v4, "avx512bw") && needs(*v4, "avx512vl"));
+  EXPECT_FALSE(needs(*v4, "avx512bf16"));
 }
 
 TEST(CpuTarget, NamedCpu) {
   auto target = CpuTarget::get("znver4");
   ASSERT_TRUE(bool(target));
   EXPECT_EQ(target->features, "");
-  EXPECT_TRUE(requires_(*target, "avx512bf16") && requires_(*target, "avx512vnni"));
+  EXPECT_TRUE(needs(*target, "avx512bf16") && needs(*target, "avx512vnni"));
 }
 
 TEST(CpuTarget, ExtensionsThatDiedOutAreNotUsed) {
@@ -57,7 +58,7 @@ TEST(CpuTarget, ExtensionsThatDiedOutAreNotUsed) {
   ASSERT_TRUE(bool(target));
   EXPECT_EQ(target->vectorBits, 256);
   EXPECT_NE(target->features.find("-xop"), std::string::npos);
-  EXPECT_FALSE(requires_(*target, "xop"));
+  EXPECT_FALSE(needs(*target, "xop"));
 }
 
 TEST(CpuTarget, RefusesUnknownAndOldOnes) {

@@ -34,7 +34,7 @@ TestContext::TestContext() {
 mlir::OwningOpRef<mlir::ModuleOp> TestContext::parse(llvm::StringRef text) {
   auto module = mlir::parseSourceString<mlir::ModuleOp>(text, mlir::ParserConfig(&context));
   EXPECT_TRUE(module);
-  return module;
+  return module ? std::move(module) : mlir::ModuleOp::create(mlir::UnknownLoc::get(&context));
 }
 
 void MemorySource::addRandom(llvm::StringRef name, DType dtype, llvm::ArrayRef<int64_t> shape, unsigned seed) {

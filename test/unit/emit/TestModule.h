@@ -23,7 +23,7 @@ namespace samba::test {
 /// A context with the dialects that the tests use.
 struct TestContext {
   TestContext();
-  /// Fails the test if the text is not a module.
+  /// Fails the test and gives an empty module if the text is not one.
   mlir::OwningOpRef<mlir::ModuleOp> parse(llvm::StringRef text);
 
   mlir::MLIRContext context;

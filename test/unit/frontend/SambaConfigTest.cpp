@@ -109,6 +109,7 @@ TEST(SambaConfig, DerivesSizes) {
   EXPECT_EQ(config(R"("time_step_rank":5)").dtRank, 5);
   EXPECT_EQ(config(R"("use_conv_bias":false)").warnings.size(), 0u);
   EXPECT_EQ(config(R"("pad_token_id":-1)").padToken, std::nullopt);
+  EXPECT_EQ(config(R"("initializer_range":0,"time_step_min":"x")").initializerRange, 0.02);
   EXPECT_EQ(config(R"("eos_token_id":null)").eosToken, std::nullopt);
 }
 

@@ -1,0 +1,123 @@
+//===- AttentionRow.cpp - attention of one query --------------------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lowering/cpu/AttentionRow.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace samba;
+
+namespace {
+
+constexpr int64_t kKeysPerBlock = 16;
+constexpr double kLog2E = 1.44269504088896340736;
+constexpr double kLowest = -1e30; // stands for minus infinity, without its arithmetic
+
+/// One query head of one token.
+class QueryEmitter {
+public:
+  QueryEmitter(Emitter &e, int64_t headDim) : e(e), strips(Emitter::stripList(headDim, e.target.lanes())) {}
+
+  /// Loads the query, scaled so that scores are exponents of two.
+  void start(Value q, Value row, Value firstColumn, int64_t headDim) {
+    double scale = kLog2E / std::sqrt(double(headDim));
+    for (auto [column, lanes] : strips)
+      query.push_back(e.mulf(e.load(q, {row, e.add(firstColumn, column)}, lanes), e.splat(scale, lanes)));
+    running = {e.scalar(kLowest), e.scalar(0)};
+    for (auto [column, lanes] : strips)
+      running.push_back(e.splat(0, lanes));
+  }
+
+  /// Attends to the keys numbered `lower .. upper-1`.
+  void attend(Value lower, Value upper, const KeyRange &range) {
+    Value last = e.sub(upper, e.index(1));
+    running = e.loop(lower, upper, kKeysPerBlock, running, [&](Value block, ValueRange carried) {
+      Value scores = e.splat(0, kKeysPerBlock);
+      SmallVector<Value> keys; // the last key again where the block is not full
+      for (int64_t i = 0; i < kKeysPerBlock; ++i) {
+        keys.push_back(e.minimum(e.add(block, i), last));
+        scores = e.insert(dot(range.keys, keys.back()), scores, i);
+      }
+      Value valid = validLanes(e.sub(upper, block));
+      scores = select(valid, scores, e.splat(kLowest, kKeysPerBlock));
+      Value top = e.maxf(carried[0], e.largest(scores));
+      Value weights = e.exp2(e.subf(scores, e.broadcast(top, kKeysPerBlock)));
+      weights = select(valid, weights, e.splat(0, kKeysPerBlock));
+      Value correction = e.exp2(e.subf(carried[0], top));
+      SmallVector<Value> next{top, e.fma(carried[1], correction, e.sum(weights))};
+      for (auto [s, strip] : llvm::enumerate(strips)) {
+        auto [column, lanes] = strip;
+        Value sum = e.mulf(carried[2 + s], e.broadcast(correction, lanes));
+        for (int64_t i = 0; i < kKeysPerBlock; ++i)
+          sum = e.fma(e.broadcast(e.extract(weights, i), lanes), loadStrip(range.values, keys[i], column, lanes), sum);
+        next.push_back(sum);
+      }
+      return next;
+    });
+  }
+
+  void finish(Value result, Value row, Value firstColumn) {
+    Value scale = e.divf(e.scalar(1), running[1]);
+    for (auto [s, strip] : llvm::enumerate(strips)) {
+      auto [column, lanes] = strip;
+      e.store(e.mulf(running[2 + s], e.broadcast(scale, lanes)), result, {row, e.add(firstColumn, column)});
+    }
+  }
+
+private:
+  Value loadStrip(const KeySource &source, Value j, int64_t column, int64_t lanes) {
+    SmallVector<Value> place = source.place(j);
+    place.push_back(e.add(source.column, column));
+    return e.load(source.memory, place, lanes);
+  }
+
+  Value dot(const KeySource &source, Value j) {
+    Value total;
+    int64_t lanes = strips.front().second;
+    Value sum;
+    for (auto [s, strip] : llvm::enumerate(strips)) {
+      Value k = loadStrip(source, j, strip.first, strip.second);
+      if (strip.second == lanes) {
+        sum = sum ? e.fma(query[s], k, sum) : e.mulf(query[s], k);
+      } else {
+        total = e.sum(e.mulf(query[s], k)); // the shorter strip at the end
+      }
+    }
+    return total ? e.addf(e.sum(sum), total) : e.sum(sum);
+  }
+
+  Value validLanes(Value count) {
+    SmallVector<int64_t> numbers = llvm::to_vector(llvm::seq<int64_t>(0, kKeysPerBlock));
+    auto type = VectorType::get({kKeysPerBlock}, e.b.getI64Type());
+    Value lane = arith::ConstantOp::create(e.b, e.loc, DenseElementsAttr::get(type, ArrayRef<int64_t>(numbers)));
+    Value word = arith::IndexCastOp::create(e.b, e.loc, e.b.getI64Type(), count);
+    return arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::slt, lane, e.broadcast(word, kKeysPerBlock));
+  }
+
+  Value select(Value condition, Value x, Value y) {
+    return arith::SelectOp::create(e.b, e.loc, condition, x, y);
+  }
+
+  Emitter &e;
+  SmallVector<std::pair<int64_t, int64_t>> strips;
+  SmallVector<Value> query;
+  SmallVector<Value> running; // largest score, sum of weights, weighted sum of values by strips
+};
+
+} // namespace
+
+void samba::emitAttentionRow(Emitter &e, const AttentionBuffers &buffers, const QueryBlock &block, Value row,
+                             ArrayRef<KeyRange> ranges, int64_t headDim) {
+  KeyBounds bounds = keysOf(e, block, row, row);
+  QueryEmitter query(e, headDim);
+  query.start(buffers.q, row, block.firstColumn, headDim);
+  query.attend(bounds.ringBegin, bounds.ringEnd, ranges[0]);
+  query.attend(bounds.rowBegin, bounds.rowEnd, ranges[1]);
+  query.finish(buffers.result, row, block.firstColumn);
+}

@@ -1,0 +1,48 @@
+//===- AttentionRow.h - attention of one query ------------------*- C++ -*-===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOWERING_CPU_ATTENTIONROW_H
+#define LOWERING_CPU_ATTENTIONROW_H
+
+#include "lowering/cpu/Kernels.h"
+#include <functional>
+
+namespace samba {
+
+/// Where the keys or values of one head lie: number `j` is at `place(j)` of `memory`, from `column` on.
+struct KeySource {
+  std::function<llvm::SmallVector<mlir::Value>(mlir::Value j)> place;
+  mlir::Value memory, column;
+};
+
+struct KeyRange {
+  KeySource keys, values;
+};
+
+/// Rows of one sequence, and one of their heads.
+struct QueryBlock {
+  mlir::Value firstRow, count; // `count` rows from `firstRow` on
+  mlir::Value segmentBegin;    // the first row of the sequence's segment
+  mlir::Value carried;         // tokens of the sequence before this step
+  mlir::Value firstColumn;     // of the head, in q and the result
+  int64_t window = 0;          // 0: all tokens
+};
+
+/// The keys that some query of the rows `firstRow .. lastRow` sees: positions `ringBegin .. ringEnd-1` in the ring (none
+/// if begin >= end), then rows `rowBegin .. rowEnd-1`.
+struct KeyBounds {
+  mlir::Value ringBegin, ringEnd, rowBegin, rowEnd;
+};
+KeyBounds keysOf(Emitter &e, const QueryBlock &block, mlir::Value firstRow, mlir::Value lastRow);
+
+/// Attention of the query in `row`: vectors run along the head.
+void emitAttentionRow(Emitter &e, const AttentionBuffers &buffers, const QueryBlock &block, mlir::Value row,
+                      mlir::ArrayRef<KeyRange> ranges, int64_t headDim);
+
+} // namespace samba
+
+#endif // LOWERING_CPU_ATTENTIONROW_H

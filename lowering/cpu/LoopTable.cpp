@@ -1,0 +1,57 @@
+//===- LoopTable.cpp - what the parallel loops of a step compute ----------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lowering/cpu/LoopTable.h"
+
+#include "dialect/Cost.h"
+#include "dialect/Samba.h"
+#include "passes/MemoryLayout.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace samba;
+
+DictionaryAttr samba::describeLoops(Operation *op, StringRef name) {
+  Builder b(op->getContext());
+  Workload one;
+  one.context = 0;
+  OpCost cost = getCost(op, one);
+  int64_t weightBytes = 0;
+  for (Type type : op->getOperandTypes())
+    if (isWeightArgument(type) && !isa<EmbeddingOp>(op))
+      weightBytes += packedSizeInBytes(cast<RankedTensorType>(type));
+  SmallVector<NamedAttribute> entries{{"name", b.getStringAttr(name)},
+                                      {"op", b.getStringAttr(op->getName().stripDialect())},
+                                      {"flops", b.getI64IntegerAttr(cost.flops)},
+                                      {"exps", b.getI64IntegerAttr(cost.exps)},
+                                      {"weight_bytes", b.getI64IntegerAttr(weightBytes)}};
+  if (auto attention = dyn_cast<SlidingWindowAttentionOp>(op))
+    entries.emplace_back("flops_per_key", b.getI64IntegerAttr(4 * attention.getNumHeads() * attention.getHeadDim()));
+  return b.getDictionaryAttr(entries);
+}
+
+// A loop inside a condition (a probe) carries no description: profiles are taken without probes.
+void samba::recordLoopTable(ModuleOp module) {
+  Builder b(module.getContext());
+  SmallVector<NamedAttribute> table;
+  for (auto function : module.getOps<func::FuncOp>()) {
+    SmallVector<Attribute> entries;
+    function.walk<WalkOrder::PreOrder>([&](Operation *op) {
+      if (auto call = dyn_cast<func::CallOp>(op)) {
+        auto named = dyn_cast<NameLoc>(call.getLoc());
+        entries.push_back(b.getDictionaryAttr(
+            {{"call", b.getStringAttr(call.getCallee())},
+             {"layer", named ? named.getName() : b.getStringAttr(call.getCallee())}}));
+      } else if (auto description = op->getAttrOfType<DictionaryAttr>("samba.loop")) {
+        entries.push_back(description);
+      }
+    });
+    table.emplace_back(function.getSymNameAttr(), b.getArrayAttr(entries));
+  }
+  module->setAttr("samba.loops", b.getDictionaryAttr(table));
+}

@@ -1,0 +1,34 @@
+//===- LoopTable.h - what the parallel loops of a step compute --*- C++ -*-===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A step passes the same barriers in the same order every time. So a profiler that counts barriers knows which loop it
+// is in, if it knows their order: that is the loop table, which goes into the manifest. It costs the code nothing.
+//
+// The table has an entry for each function: its loops and calls in order. A loop is
+//   {name, op, flops, exps, weight_bytes[, flops_per_key]}
+// with flops and exponentials per row, the bytes of weights that one pass reads, and for attention the flops per row
+// and visible key. A call is {call, layer}.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOWERING_CPU_LOOPTABLE_H
+#define LOWERING_CPU_LOOPTABLE_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+
+namespace samba {
+
+/// The description of an operation's loops; `name` is that of its kernel.
+mlir::DictionaryAttr describeLoops(mlir::Operation *op, llvm::StringRef name);
+
+/// Collects the `samba.loop` attributes of lowered functions into the module's attribute `samba.loops`.
+void recordLoopTable(mlir::ModuleOp module);
+
+} // namespace samba
+
+#endif // LOWERING_CPU_LOOPTABLE_H
