@@ -24,6 +24,11 @@ config.substitutions.append(("%models", os.path.join(config.samba_source_root, "
 config.substitutions.append(("%plugins", config.samba_plugins_dir))
 config.substitutions.append(("%llvm", config.llvm_tools_dir))
 config.substitutions.append(("%python", sys.executable))
+config.substitutions.append(("%helpers", os.path.join(config.samba_source_root, "test", "tools")))
+config.substitutions.append(
+    ("%expect_error", sys.executable + " " + os.path.join(config.samba_source_root, "test", "tools", "expect_error.py"))
+)
+config.environment["PYTHONDONTWRITEBYTECODE"] = "1"
 
 # REQUIRES: x86_64 or aarch64, for tests that run native code.
 config.available_features.add(platform.machine())

@@ -14,6 +14,7 @@
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
 #include "passes/Passes.h"
+#include "passes/Pipelines.h"
 
 void samba::registerDialects(mlir::DialectRegistry &registry) {
   registry.insert<SambaDialect>();
@@ -23,6 +24,7 @@ void samba::registerDialects(mlir::DialectRegistry &registry) {
 
 void samba::registerPasses() {
   registerSambaPasses();
+  registerSambaPipelines();
   registerSambaLoweringPasses();
   registerSambaInterpretPass();
   mlir::registerAllPasses();

@@ -16,6 +16,7 @@
 #include "lowering/emit/OutputFile.h"
 #include "mlir/Parser/Parser.h"
 #include "tools/Registration.h"
+#include "tools/samba-compile/FusionReport.h"
 #include "llvm/Support/Path.h"
 
 using namespace mlir;
@@ -28,6 +29,8 @@ class Compilation {
 public:
   Compilation(const CompileOptions &options, Report &report)
       : options(options), report(report), phaseOptions(options.phases), context(registry()) {
+    if (options.checkEachPass)
+      registerPasses();              // the checker takes pipelines apart by name
     context.disableMultithreading(); // modules are small, and errors come in order
   }
 
@@ -40,12 +43,20 @@ public:
     if (begin >= Phase::Schedule)
       if (llvm::Error error = adoptScheduledCpu())
         return error;
+    if (options.checkEachPass)
+      if (llvm::Error error = startChecks())
+        return error;
     for (Phase phase : {Phase::Optimise, Phase::Fuse, Phase::Schedule, Phase::Lower}) {
       if (phase <= begin)
         continue;
       if (phase > lastPhase())
         break;
       report.begin(phaseName(phase));
+      if (phase == Phase::Fuse) {
+        if (llvm::Error error = fuse())
+          return error;
+        continue;
+      }
       bool loopsOnly = phase == Phase::Lower && !options.compileTo && options.emission == Emission::Kernels;
       if (llvm::Error error = loopsOnly ? lowerToLoops(*module, phaseOptions) : runPhase(phase, *module, phaseOptions))
         return error;
@@ -65,6 +76,45 @@ private:
     if (options.compileTo)
       return *options.compileTo;
     return options.emission == Emission::Samba ? Phase::Optimise : Phase::Lower;
+  }
+
+  llvm::Error startChecks() {
+    CheckOptions check = options.check;
+    check.execution.target = phaseOptions.cpu;
+    if (checkpoint && checkpoint->files().size() == 1)
+      check.weightsFile = checkpoint->files().front()->file().path();
+    llvm::Expected<std::unique_ptr<PassChecker>> started = PassChecker::create(*module, check, checkpoint.get());
+    if (!started)
+      return started.takeError();
+    checker = std::move(*started);
+    phaseOptions.checker = checker.get();
+    return llvm::Error::success();
+  }
+
+  /// Phase Fuse, and what is to be told about it.
+  llvm::Error fuse() {
+    std::shared_ptr<FusionDecisions> decisions;
+    OwningOpRef<ModuleOp> unfused;
+    if (!options.report.empty() || !options.remarks.empty())
+      decisions = collectFusionRemarks(context, options.remarksFilter);
+    if (!options.report.empty()) {
+      unfused = module->clone();
+      PhaseOptions none = phaseOptions;
+      none.fusion.names.clear();
+      none.checker = nullptr;
+      if (llvm::Error error = runPhase(Phase::Fuse, *unfused, none))
+        return error;
+    }
+    if (llvm::Error error = runPhase(Phase::Fuse, *module, phaseOptions))
+      return error;
+    if (!options.report.empty())
+      if (llvm::Error error = writeOutput(options.report, fusionReport(*unfused, *module, *decisions)))
+        return error;
+    if (options.remarks == "-")
+      llvm::errs() << fusionRemarksAsText(*decisions);
+    else if (!options.remarks.empty())
+      return writeOutput(options.remarks, fusionRemarksAsYaml(*decisions));
+    return llvm::Error::success();
   }
 
   llvm::Error openCheckpoint() {
@@ -224,6 +274,7 @@ private:
   PhaseOptions phaseOptions;
   MLIRContext context;
   std::unique_ptr<Checkpoint> checkpoint;
+  std::unique_ptr<PassChecker> checker;
   OwningOpRef<ModuleOp> module; // before its context
 };
 

@@ -10,7 +10,9 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Regex.h"
 
 using namespace samba;
 namespace cl = llvm::cl;
@@ -45,6 +47,21 @@ struct CommandLine {
                            cl::value_desc("name"), cl::init("native"), cl::cat(category)};
   cl::opt<std::string> precision{"precision", cl::desc("Type of weight matrices: f32 (default) or bf16"),
                                  cl::value_desc("type"), cl::init("f32"), cl::cat(category)};
+  cl::opt<std::string> fusion{"fusion",
+                              cl::desc("Fusions to make: default, none, all, or a list of names, each with + or - to "
+                                       "change the defaults, e.g. +norm,-swiglu (--fusion=help lists them)"),
+                              cl::value_desc("list"), cl::init("default"), cl::cat(category)};
+  cl::opt<std::string> check{"check-each-pass", cl::ValueOptional,
+                             cl::desc("Execute the model after each pass and compare: f64 (default) or f32"),
+                             cl::value_desc("type"), cl::cat(category)};
+  cl::opt<std::string> report{"report", cl::desc("Write a page about kernels, fusions and predicted costs"),
+                              cl::value_desc("file.html"), cl::cat(category)};
+  cl::opt<std::string> remarks{"remarks",
+                               cl::desc("Say why each fusion was made or not: YAML into a file, or text on standard "
+                                        "error for '-'"),
+                               cl::value_desc("file"), cl::cat(category)};
+  cl::opt<std::string> remarksFilter{"remarks-filter", cl::desc("Only remarks of passes whose name matches"),
+                                     cl::value_desc("regex"), cl::cat(category)};
   cl::opt<std::string> compileTo{"compile-to",
                                  cl::desc("Stop after this phase and write the IR: import, optimise, fuse, schedule, "
                                           "lower, emit"),
@@ -114,6 +131,29 @@ llvm::Error parse(const cl::opt<std::string> &option, int64_t limit, int64_t &nu
   return llvm::Error::success();
 }
 
+llvm::Error parseFusion(const CommandLine &line, CompileOptions &options) {
+  llvm::Expected<FusionOptions> fusion = FusionOptions::parse(line.fusion);
+  if (!fusion)
+    return llvm::createStringError("--fusion: " + toString(fusion.takeError()));
+  options.phases.fusion = *fusion;
+  llvm::Expected<CheckOptions> check = CheckOptions::parse(line.check);
+  if (!check)
+    return llvm::createStringError("--check-each-pass: " + toString(check.takeError()));
+  options.check = *check;
+  std::string message;
+  if (!llvm::Regex(line.remarksFilter).isValid(message))
+    return wrongValue(line.remarksFilter, "a regular expression: " + message);
+  return llvm::Error::success();
+}
+
+[[noreturn]] void listFusions() {
+  for (const Fusion &fusion : allFusions())
+    llvm::outs() << llvm::formatv("{0,-12} {1}{2}\n", fusion.name, fusion.summary,
+                                  fusion.isDefault ? " (default)" : "");
+  llvm::outs().flush();
+  exit(0);
+}
+
 // The library reports over several lines, each with the program's name; here it is one, without.
 std::string oneLine(llvm::StringRef text, llvm::StringRef program) {
   std::string line;
@@ -151,6 +191,16 @@ llvm::Error check(const CommandLine &line, const CompileOptions &options) {
     return llvm::createStringError("--precision: the input is past phase 'optimise' already");
   if (resumed && given(line.context))
     return llvm::createStringError("--context: the input is past phase 'import' already");
+  bool fused = resumed && *options.compileFrom >= Phase::Fuse;
+  for (auto *option : {&line.fusion, &line.report, &line.remarks})
+    if (fused && given(*option))
+      return llvm::createStringError("--" + option->ArgStr + ": the input is past phase 'fuse' already");
+  if (options.remarks.empty() && given(line.remarksFilter))
+    return llvm::createStringError("--remarks-filter is for --remarks");
+  bool stopsBefore = options.compileTo && *options.compileTo < Phase::Fuse;
+  if ((stopsBefore || (!options.compileTo && options.emission == Emission::Samba)) &&
+      (!options.report.empty() || !options.remarks.empty()))
+    return llvm::createStringError("--report and --remarks are about phase 'fuse', which is not reached");
   if (given(line.checkpoint) && !resumed)
     return llvm::createStringError("--checkpoint is for --compile-from; a model directory is its own checkpoint");
   if (given(line.weightsFile) && options.checkpoint.empty())
@@ -184,12 +234,20 @@ llvm::Expected<CompileOptions> samba::parseCommandLine(int argc, char **argv) {
     return llvm::createStringError(messages.empty() ? "invalid command line (see --help)"
                                                     : oneLine(messages, llvm::sys::path::filename(argv[0])));
 
+  if (line.fusion == "help")
+    listFusions();
+
   CompileOptions options;
   options.input = line.input;
   options.output = line.output;
   options.checkpoint = line.checkpoint;
   options.weightsFile = line.weightsFile;
-  options.phases = {line.precision, line.cpu};
+  options.phases.precision = line.precision;
+  options.phases.cpu = line.cpu;
+  options.checkEachPass = line.check.getNumOccurrences() > 0;
+  options.report = line.report;
+  options.remarks = line.remarks;
+  options.remarksFilter = line.remarksFilter;
   options.cpuGiven = line.cpu.getNumOccurrences() > 0;
   options.splitWeights = line.splitWeights;
   options.verbose = line.verbose;
@@ -197,6 +255,8 @@ llvm::Expected<CompileOptions> samba::parseCommandLine(int argc, char **argv) {
   options.json = line.json;
   options.programPath = llvm::sys::fs::getMainExecutable(argv[0], reinterpret_cast<void *>(&parseCommandLine));
   int64_t threads = 0;
+  if (llvm::Error error = parseFusion(line, options))
+    return error;
   if (llvm::Error error = parse(line.emission, options.emission))
     return error;
   if (llvm::Error error = parse(line.compileTo, options.compileTo))

@@ -25,9 +25,14 @@ struct CompileOptions {
   std::string checkpoint;           // the model directory that weights and tokenizer come from; may be empty
   std::string weightsFile;          // in the model directory; empty: the usual ones
   PhaseOptions phases;
-  bool cpuGiven = false; // `phases.cpu` was asked for
-  int64_t context = 0;   // tokens; 0: what the model says
-  unsigned threads = 0;  // 0: one for each processor
+  bool checkEachPass = false;
+  CheckOptions check;        // with checkEachPass
+  std::string report;        // an HTML file about fusions, or empty
+  std::string remarks;       // a YAML file of fusion remarks, "-" for text on standard error, or empty
+  std::string remarksFilter; // a regular expression on the names of passes
+  bool cpuGiven = false;     // `phases.cpu` was asked for
+  int64_t context = 0;       // tokens; 0: what the model says
+  unsigned threads = 0;      // 0: one for each processor
   bool splitWeights = false;
   bool verbose = false, quiet = false, json = false;
   std::string programPath; // of samba-compile itself

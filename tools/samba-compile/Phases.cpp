@@ -12,7 +12,7 @@
 #include "lowering/emit/DiagnosticCapture.h"
 #include "lowering/emit/Manifest.h"
 #include "mlir/Pass/PassManager.h"
-#include "passes/Passes.h"
+#include "passes/Pipelines.h"
 
 using namespace mlir;
 using namespace samba;
@@ -35,10 +35,15 @@ llvm::StringRef samba::phaseName(Phase phase) {
   llvm_unreachable("unknown phase");
 }
 
-static llvm::Error run(ModuleOp module, Phase phase, llvm::function_ref<void(OpPassManager &)> build) {
+static llvm::Error run(ModuleOp module, Phase phase, const PhaseOptions &options,
+                       llvm::function_ref<void(OpPassManager &)> build) {
   PassManager pm(module.getContext());
   build(pm);
   DiagnosticCapture diagnostics(module.getContext());
+  if (options.checker) {
+    llvm::Error error = options.checker->run(module, stepsOf(pm));
+    return error ? diagnostics.takeError(toString(std::move(error))) : llvm::Error::success();
+  }
   if (failed(pm.run(module)))
     return diagnostics.takeError(("phase '" + phaseName(phase) + "' failed").str());
   return llvm::Error::success();
@@ -73,10 +78,8 @@ static llvm::Error schedule(ModuleOp module, const PhaseOptions &options) {
   llvm::Expected<CpuTarget> target = CpuTarget::get(options.cpu);
   if (!target)
     return target.takeError();
-  llvm::Error error = run(module, Phase::Schedule, [&](OpPassManager &pm) {
-    pm.addPass(createSambaPackWeights({target->panelWidth}));
-    pm.addPass(createSambaPlanMemory());
-  });
+  llvm::Error error =
+      run(module, Phase::Schedule, options, [&](OpPassManager &pm) { buildSchedulePipeline(pm, target->panelWidth); });
   if (error)
     return error;
   recordCpu(module, *target);
@@ -89,7 +92,7 @@ static llvm::Error lower(ModuleOp module, const PhaseOptions &options,
   llvm::SmallVector<OwningOpRef<WeightOp>> weights;
   for (WeightOp weight : module.getOps<WeightOp>())
     weights.push_back(weight.clone());
-  llvm::Error error = run(module, Phase::Lower, [&](OpPassManager &pm) { build(pm, options.cpu); });
+  llvm::Error error = run(module, Phase::Lower, options, [&](OpPassManager &pm) { build(pm, options.cpu); });
   if (error)
     return error;
   for (WeightOp left : llvm::make_early_inc_range(module.getOps<WeightOp>()))
@@ -105,10 +108,15 @@ llvm::Error samba::lowerToLoops(ModuleOp module, const PhaseOptions &options) {
 
 llvm::Error samba::runPhase(Phase phase, ModuleOp module, const PhaseOptions &options) {
   switch (phase) {
-  case Phase::Optimise:
-    return run(module, phase, [&](OpPassManager &pm) { pm.addPass(createSambaSetPrecision({options.precision})); });
+  case Phase::Optimise: {
+    llvm::Expected<CpuTarget> target = CpuTarget::get(options.cpu);
+    if (!target)
+      return target.takeError();
+    return run(module, phase, options,
+               [&](OpPassManager &pm) { buildOptimisePipeline(pm, options.precision, target->bf16Dot); });
+  }
   case Phase::Fuse:
-    return run(module, phase, [&](OpPassManager &pm) { pm.addNestedPass<func::FuncOp>(createSambaFormKernels()); });
+    return run(module, phase, options, [&](OpPassManager &pm) { buildFusePipeline(pm, options.fusion); });
   case Phase::Schedule:
     return schedule(module, options);
   case Phase::Lower:

@@ -10,6 +10,8 @@
 
 #include "lowering/cpu/Target.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "passes/Fusions.h"
+#include "tools/check/PassChecker.h"
 #include <string>
 
 namespace samba {
@@ -31,6 +33,8 @@ llvm::StringRef phaseName(Phase phase);
 struct PhaseOptions {
   std::string precision = "f32"; // f32 or bf16
   std::string cpu = "native";    // a name for CpuTarget::get
+  FusionOptions fusion;
+  PassChecker *checker = nullptr; // executes the module after each pass, if there is one
 };
 
 /// Runs one of the phases Optimise to Lower on what the phase before it has made. An error is one line that names the

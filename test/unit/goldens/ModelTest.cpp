@@ -10,8 +10,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "frontend/Importer.h"
-#include "test/unit/interpreter/Support.h"
+#include "test/unit/goldens/Model.h"
+#include "lowering/cpu/Target.h"
+#include "mlir/Pass/PassManager.h"
+#include "passes/Pipelines.h"
+#include <random>
 
 using namespace samba;
 using namespace samba::reference;
@@ -19,214 +22,276 @@ using namespace samba::reference::test;
 
 namespace {
 
-/// The tokens of each sequence in one step.
-using Batch = std::vector<std::vector<int64_t>>;
-
-/// A model and any number of sequences that it carries on.
-template <class F> class Model {
-public:
-  Model(const std::string &directory, llvm::StringRef weightsFile)
-      : config(take(SambaConfig::load(directory + "/config.json"))),
-        checkpoint(take(Checkpoint::open(directory, weightsFile))),
-        module(take(importSamba(context, config, *checkpoint))), interpreter(*module, checkpoint.get()),
-        function(take(interpreter.findFunction(""))) {}
-
-  /// Starts `count` fresh sequences in place of all others.
-  void start(int64_t count) {
-    positions.assign(count, 0);
-    states.clear();
-    for (mlir::Type type : llvm::drop_begin(function.getArgumentTypes(), 4))
-      states.push_back(
-          StateBatch<F>{std::vector<Tensor<F>>(count, Tensor<F>(Shape(llvm::cast<StateType>(type).getShape())))});
-  }
-
-  /// Carries each sequence on by its tokens, none or more. Returns the logits of all tokens [T, V].
-  Tensor<F> step(const Batch &batch) {
-    IntTensor tokens({0}, {}), segments({1}), rows({0}, {});
-    for (const std::vector<int64_t> &sequence : batch) {
-      tokens.data.insert(tokens.data.end(), sequence.begin(), sequence.end());
-      segments.data.push_back(tokens.data.size());
-    }
-    for (size_t row = 0; row < tokens.data.size(); ++row)
-      rows.data.push_back(row);
-    tokens.shape = rows.shape = {int64_t(tokens.data.size())};
-    segments.shape = {int64_t(segments.data.size())};
-    std::vector<Value<F>> arguments = {tokens, segments, IntTensor({int64_t(positions.size())}, positions), rows};
-    arguments.insert(arguments.end(), states.begin(), states.end());
-    std::vector<Value<F>> results = take(interpreter.run(function, std::move(arguments)));
-    states.assign(results.begin() + 1, results.end());
-    for (size_t s = 0; s < positions.size(); ++s)
-      positions[s] += batch[s].size();
-    return as<Tensor<F>>(results[0]);
-  }
-
-  /// The state `name` of sequence `s`.
-  Tensor<F> state(llvm::StringRef name, size_t s) const {
-    for (size_t i = 0; i < states.size(); ++i)
-      if (function.getArgAttrOfType<mlir::StringAttr>(i + 4, "samba.name") == name)
-        return as<StateBatch<F>>(states[i]).sequences[s];
-    ADD_FAILURE() << "no state " << name.str();
-    return Tensor<F>({0});
-  }
-
-  Interpreter<F> &getInterpreter() { return interpreter; }
-  const SambaConfig &getConfig() const { return config; }
-
-private:
-  mlir::MLIRContext context;
-  SambaConfig config;
-  std::unique_ptr<Checkpoint> checkpoint;
-  mlir::OwningOpRef<mlir::ModuleOp> module;
-  Interpreter<F> interpreter;
-  mutable mlir::func::FuncOp function;
-  std::vector<int64_t> positions;
-  std::vector<Value<F>> states;
-};
+using Rows = Tensor<double>;
+using Tokens = std::vector<int64_t>;
 
 struct GoldenModel {
-  const char *directory, *weights, *golden;
+  const char *name, *directory, *weights, *golden;
   bool inner = true; // hidden and final states are stored too, not only logits
+
+  std::string path() const { return std::string(SAMBA_GOLDENS "/") + directory; }
 };
 
-void PrintTo(const GoldenModel &model, std::ostream *os) { *os << model.directory << "/" << model.weights; }
+void PrintTo(const GoldenModel &model, std::ostream *os) { *os << model.name; }
 
-template <class F> Tensor<F> rowsOf(const Tensor<F> &x, int64_t begin, int64_t end) {
+const GoldenModel models[] = {
+    {"a", "tiny-a", "model.safetensors", "golden.safetensors"},
+    {"b", "tiny-b", "model.safetensors", "golden.safetensors"},
+    {"b_stored_in_bf16", "tiny-b", "model-bf16.safetensors", "golden-bf16.safetensors", false},
+    {"c", "tiny-c", "model.safetensors", "golden.safetensors"},
+    {"d", "tiny-d", "model.safetensors", "golden.safetensors"}};
+
+Rows rowsOf(const Rows &x, int64_t begin, int64_t end) {
   int64_t width = x.shape[1];
-  return Tensor<F>({end - begin, width}, std::vector<F>(x.data.begin() + begin * width, x.data.begin() + end * width));
+  return Rows({end - begin, width}, std::vector<double>(x.data.begin() + begin * width, x.data.begin() + end * width));
 }
 
-template <class F> void append(Tensor<F> &x, const Tensor<F> &more) {
-  x.shape = {int64_t(x.shape.empty() ? 0 : x.shape[0]) + more.shape[0], more.shape[1]};
+void append(Rows &x, const Rows &more) {
+  x.shape = {x.shape[0] + more.shape[0], more.shape[1]};
   x.data.insert(x.data.end(), more.data.begin(), more.data.end());
 }
 
-class ModelGolden : public testing::TestWithParam<GoldenModel> {
+Tokens slice(const Tokens &tokens, int64_t begin, int64_t end) {
+  return Tokens(tokens.begin() + begin, tokens.begin() + end);
+}
+
+/// Norm of the deviation relative to the golden norm; NaN if something is.
+double relativeNorm(const Rows &actual, const Rows &golden) {
+  double deviation = 0, norm = 0;
+  for (size_t i = 0; i < golden.data.size(); ++i) {
+    deviation += (actual.data[i] - golden.data[i]) * (actual.data[i] - golden.data[i]);
+    norm += golden.data[i] * golden.data[i];
+  }
+  return std::sqrt(deviation / norm);
+}
+
+void expectNear(const Rows &actual, const Rows &golden, double tolerance) {
+  ASSERT_EQ(actual.shape, golden.shape);
+  EXPECT_LE(relativeNorm(actual, golden), tolerance);
+}
+
+/// Random tokens, more than fit a window thrice.
+Tokens randomTokens(int64_t count, int64_t vocabSize) {
+  std::mt19937 random(1);
+  Tokens tokens;
+  for (int64_t i = 0; i < count; ++i)
+    tokens.push_back(random() % vocabSize);
+  return tokens;
+}
+
+/// One model in one engine. Compiling takes longer than all that is done with the result, so it is done in one test.
+class ModelGolden : public testing::TestWithParam<std::tuple<GoldenModel, EngineKind>> {
 protected:
   ModelGolden()
-      : directory(std::string(SAMBA_GOLDENS "/") + GetParam().directory),
-        golden(take(TensorFile::open(directory + "/" + GetParam().golden))),
-        tokens(take(golden.integers("tokens")).data) {}
+      : info(std::get<0>(GetParam())), tolerance(std::get<1>(GetParam()).modelTolerance),
+        golden(take(TensorFile::open(info.path() + "/" + info.golden))), tokens(take(golden.integers("tokens")).data),
+        model(info.path(), info.weights, std::get<1>(GetParam()).create) {}
 
-  std::vector<int64_t> slice(int64_t begin, int64_t end) const {
-    return std::vector<int64_t>(tokens.begin() + begin, tokens.begin() + end);
-  }
+  // ---- Against the golden results.
 
-  /// Prefill: logits, hidden states and final states.
-  template <class F> void prefill(double tolerance) {
-    Model<F> model(directory, GetParam().weights);
+  void prefill() {
+    SCOPED_TRACE("prefill");
     size_t probes = 0;
-    model.getInterpreter().onProbe([&](llvm::StringRef name, int32_t index, const Tensor<F> &x) {
+    model.getEngine().onProbe([&](llvm::StringRef name, int32_t index, const Rows &x) {
       SCOPED_TRACE(name.str());
       EXPECT_EQ(size_t(index), probes++);
-      if (!GetParam().inner)
+      if (!info.inner)
         return;
       IntTensor positions = take(golden.integers("hidden_positions"));
       std::string stored = "hidden/" + name.str();
       if (size_t dot = stored.find("layers."); dot != std::string::npos)
         stored.replace(dot, 7, "layer");
-      Tensor<F> expected = take(golden.floats<F>(stored)), picked({positions.shape[0], x.shape[1]}, {});
+      Rows expected = take(golden.floats<double>(stored)), picked({0, x.shape[1]}, {});
       for (int64_t position : positions.data)
-        picked.data.insert(picked.data.end(), x.data.begin() + position * x.shape[1],
-                           x.data.begin() + (position + 1) * x.shape[1]);
-      expectClose(picked, expected, tolerance);
+        append(picked, rowsOf(x, position, position + 1));
+      expectNear(picked, expected, tolerance);
     });
     model.start(1);
-    expectClose(model.step({tokens}), take(golden.floats<F>("logits")), tolerance);
+    expectLogits(model.step({tokens}));
     EXPECT_EQ(probes, size_t(model.getConfig().numLayers) + 2);
-    expectFinalStates(model, 0, tolerance);
+    expectFinalStates(0);
+    model.getEngine().onProbe({});
   }
 
-  template <class F> void expectFinalStates(const Model<F> &model, size_t s, double tolerance) {
+  void greedyContinuation() {
+    SCOPED_TRACE("greedy continuation");
+    model.start(1);
+    Rows logits = model.step({tokens});
+    std::vector<int64_t> chosen;
+    for (int64_t expected : take(golden.integers("greedy")).data) {
+      auto last = logits.data.end() - logits.shape[1];
+      chosen.push_back(std::max_element(last, logits.data.end()) - last);
+      ASSERT_EQ(chosen.back(), expected) << "at " << chosen.size() - 1;
+      logits = model.step({{chosen.back()}});
+    }
+    EXPECT_EQ(chosen.size(), 32u);
+  }
+
+  void stepByStep() {
+    SCOPED_TRACE("step by step");
+    model.start(1);
+    Rows logits({0, 0}, {});
+    for (int64_t token : tokens)
+      append(logits, model.step({{token}}));
+    expectLogits(logits);
+    expectFinalStates(0);
+  }
+
+  // Chunks shorter and longer than the convolution and the windows, and an empty one.
+  void inChunks() {
+    SCOPED_TRACE("in chunks");
+    model.start(1);
+    Rows logits({0, 0}, {});
+    int64_t begin = 0, total = tokens.size();
+    for (int64_t size : {1, 2, 0, 17, 3, 1, 1000}) {
+      int64_t end = std::min(total, begin + size);
+      append(logits, model.step({slice(tokens, begin, end)}));
+      begin = end;
+    }
+    expectLogits(logits);
+    expectFinalStates(0);
+  }
+
+  // The golden sequence is the second of four, at another pace than the others; one of them never gets a token.
+  void inARaggedBatch() {
+    SCOPED_TRACE("in a ragged batch");
+    model.start(4);
+    Tokens reversed(tokens.rbegin(), tokens.rend());
+    Rows logits({0, 0}, {});
+    int64_t begin = 0, total = tokens.size();
+    for (int64_t size : {5, 1, 19, 0, 1000}) {
+      int64_t end = std::min(total, begin + size), others = std::min<int64_t>(4, size + 1);
+      Tokens other(reversed.begin(), reversed.begin() + others);
+      Rows all = model.step({other, slice(tokens, begin, end), {}, size == 1 ? Tokens() : other});
+      append(logits, rowsOf(all, others, others + end - begin));
+      begin = end;
+    }
+    expectLogits(logits);
+    expectFinalStates(1);
+  }
+
+  void expectLogits(const Rows &logits) { expectNear(logits, take(golden.floats<double>("logits")), tolerance); }
+
+  void expectFinalStates(size_t s) {
     size_t layers = 0;
     for (int64_t layer = 0; layer < model.getConfig().numLayers; ++layer) {
       std::string stored = "state/layer" + std::to_string(layer);
       if (!golden.contains(stored + "/conv"))
         continue;
+      SCOPED_TRACE(stored);
       std::string name = "layers." + std::to_string(layer);
-      expectClose(model.state(name + ".conv", s), take(golden.floats<F>(stored + "/conv")), tolerance);
-      Tensor<F> ssm = take(golden.floats<F>(stored + "/ssm")), flipped({ssm.shape[1], ssm.shape[0]});
+      expectNear(model.state(name + ".conv", s), take(golden.floats<double>(stored + "/conv")), tolerance);
+      Rows ssm = take(golden.floats<double>(stored + "/ssm")), flipped({ssm.shape[1], ssm.shape[0]});
       for (int64_t i = 0; i < ssm.shape[0]; ++i)
         for (int64_t j = 0; j < ssm.shape[1]; ++j)
           flipped(j, i) = ssm(i, j);
-      expectClose(model.state(name + ".ssm", s), flipped, tolerance);
+      expectNear(model.state(name + ".ssm", s), flipped, tolerance);
       layers += 1;
     }
-    EXPECT_EQ(layers > 0, GetParam().inner);
+    EXPECT_EQ(layers > 0, info.inner);
   }
 
-  std::string directory;
+  // ---- Prompts that end just before, at and after the end of the window, and long after it. Whatever way they are
+  // fed, the logits are those of the interpreter for all tokens at once.
+
+  void aroundTheWindow() {
+    int64_t window = 0;
+    for (const AttentionSpec &attention : model.getConfig().attention)
+      window = std::max(window, attention.window.value_or(0));
+    ASSERT_GT(window, 0);
+    const Tokens lengths = {window - 1, window, window + 1, 3 * window + 5};
+    tokens = randomTokens(lengths.back() + kMore, model.getConfig().vocabSize);
+    Model reference(info.path(), info.weights, exact.create);
+    reference.start(1);
+    Rows expected = reference.step({tokens});
+
+    for (int64_t length : lengths)
+      for (int64_t chunk : {length, int64_t(7), window + 1})
+        expectInSteps(expected, length, chunk);
+    expectInSteps(expected, lengths.back(), 1);
+    expectInOneBatch(expected, lengths);
+  }
+
+  /// A fresh sequence of `length` tokens in steps of at most `chunk`, and then kMore tokens in one step.
+  void expectInSteps(const Rows &expected, int64_t length, int64_t chunk) {
+    SCOPED_TRACE(testing::Message() << length << " tokens by " << chunk);
+    model.start(1);
+    Rows logits({0, 0}, {});
+    for (int64_t begin = 0; begin < length; begin += chunk)
+      append(logits, model.step({slice(tokens, begin, std::min(length, begin + chunk))}));
+    append(logits, model.step({slice(tokens, length, length + kMore)}));
+    expectNear(logits, rowsOf(expected, 0, length + kMore), tolerance);
+  }
+
+  void expectInOneBatch(const Rows &expected, const Tokens &lengths) {
+    model.start(lengths.size());
+    Batch prompts, more;
+    for (int64_t length : lengths) {
+      prompts.push_back(slice(tokens, 0, length));
+      more.push_back(slice(tokens, length, length + kMore));
+    }
+    Rows first = model.step(prompts), after = model.step(more);
+    int64_t begin = 0;
+    for (auto [s, length] : llvm::enumerate(lengths)) {
+      SCOPED_TRACE(testing::Message() << length << " tokens in a batch");
+      Rows logits = rowsOf(first, begin, begin + length);
+      append(logits, rowsOf(after, s * kMore, (s + 1) * kMore));
+      expectNear(logits, rowsOf(expected, 0, length + kMore), tolerance);
+      begin += length;
+    }
+  }
+
+  static constexpr int64_t kMore = 3;
+  const GoldenModel info;
+  double tolerance;
   TensorFile golden;
-  std::vector<int64_t> tokens;
+  Tokens tokens;
+  Model model;
 };
 
-TEST_P(ModelGolden, PrefillInDouble) { prefill<double>(1e-6); }
-
-// The reference itself, in float32, deviates by 1.1e-4 from these values.
-TEST_P(ModelGolden, PrefillInFloat) { prefill<float>(2e-5); }
-
-TEST_P(ModelGolden, GreedyContinuation) {
-  Model<float> model(directory, GetParam().weights);
-  model.start(1);
-  Tensor<float> logits = model.step({tokens});
-  std::vector<int64_t> chosen;
-  for (int64_t expected : take(golden.integers("greedy")).data) {
-    auto last = logits.data.end() - logits.shape[1];
-    chosen.push_back(std::max_element(last, logits.data.end()) - last);
-    ASSERT_EQ(chosen.back(), expected) << "at " << chosen.size() - 1;
-    logits = model.step({{chosen.back()}});
-  }
-  EXPECT_EQ(chosen.size(), 32u);
-}
-
-TEST_P(ModelGolden, StepByStep) {
-  Model<double> model(directory, GetParam().weights);
-  model.start(1);
-  Tensor<double> logits({0, 0}, {});
-  for (int64_t token : tokens)
-    append(logits, model.step({{token}}));
-  expectClose(logits, take(golden.floats<double>("logits")), 1e-6);
-  expectFinalStates(model, 0, 1e-6);
-}
-
-// Chunks shorter and longer than the convolution and the windows, and an empty one.
-TEST_P(ModelGolden, InChunks) {
-  Model<double> model(directory, GetParam().weights);
-  model.start(1);
-  Tensor<double> logits({0, 0}, {});
-  int64_t begin = 0, total = tokens.size();
-  for (int64_t size : {1, 2, 0, 17, 3, 1, 1000}) {
-    int64_t end = std::min(total, begin + size);
-    append(logits, model.step({slice(begin, end)}));
-    begin = end;
-  }
-  expectClose(logits, take(golden.floats<double>("logits")), 1e-6);
-  expectFinalStates(model, 0, 1e-6);
-}
-
-// The golden sequence is the second of four, at another pace than the others; one of them never gets a token.
-TEST_P(ModelGolden, InARaggedBatch) {
-  Model<double> model(directory, GetParam().weights);
-  model.start(4);
-  std::vector<int64_t> reversed(tokens.rbegin(), tokens.rend());
-  Tensor<double> logits({0, 0}, {});
-  int64_t begin = 0, total = tokens.size();
-  for (int64_t size : {5, 1, 19, 0, 1000}) {
-    int64_t end = std::min(total, begin + size), others = std::min<int64_t>(4, size + 1);
-    std::vector<int64_t> other(reversed.begin(), reversed.begin() + others);
-    Tensor<double> all = model.step({other, slice(begin, end), {}, size == 1 ? std::vector<int64_t>() : other});
-    append(logits, rowsOf(all, others, others + end - begin));
-    begin = end;
-  }
-  expectClose(logits, take(golden.floats<double>("logits")), 1e-6);
-  expectFinalStates(model, 1, 1e-6);
+TEST_P(ModelGolden, InEveryWay) {
+  prefill();
+  greedyContinuation();
+  stepByStep();
+  inChunks();
+  inARaggedBatch();
+  if (std::get<1>(GetParam()).isCompiled)
+    aroundTheWindow();
 }
 
 INSTANTIATE_TEST_SUITE_P(Tiny, ModelGolden,
-                         testing::Values(GoldenModel{"tiny-a", "model.safetensors", "golden.safetensors"},
-                                         GoldenModel{"tiny-b", "model.safetensors", "golden.safetensors"},
-                                         GoldenModel{"tiny-b", "model-bf16.safetensors", "golden-bf16.safetensors",
-                                                     false},
-                                         GoldenModel{"tiny-c", "model.safetensors", "golden.safetensors"},
-                                         GoldenModel{"tiny-d", "model.safetensors", "golden.safetensors"}));
+                         testing::Combine(testing::ValuesIn(models), testing::Values(exact, single, native, baseline)),
+                         [](const auto &info) {
+                           return std::string(std::get<0>(info.param).name) + "_" + std::get<1>(info.param).name;
+                         });
+
+//===----------------------------------------------------------------------===//
+// Matrices in bf16
+//===----------------------------------------------------------------------===//
+
+void roundMatrices(mlir::ModuleOp module) {
+  mlir::PassManager pm(module.getContext());
+  buildOptimisePipeline(pm, "bf16", take(CpuTarget::get("native")).bf16Dot);
+  EXPECT_TRUE(mlir::succeeded(pm.run(module)));
+}
+
+class InBf16 : public testing::TestWithParam<GoldenModel> {};
+
+TEST_P(InBf16, Prefill) {
+  TensorFile golden = take(TensorFile::open(GetParam().path() + "/" + GetParam().golden));
+  Tokens tokens = take(golden.integers("tokens")).data;
+  Model rounded(GetParam().path(), GetParam().weights, exact.create, roundMatrices);
+  rounded.start(1);
+  Rows expected = rounded.step({tokens});
+  Model model(GetParam().path(), GetParam().weights, compileInBf16);
+  model.start(1);
+  Rows logits = model.step({tokens});
+  double rounding = relativeNorm(expected, take(golden.floats<double>("logits")));
+  std::cout << "rounding " << rounding << " compiled " << relativeNorm(logits, expected) << "\n";
+  EXPECT_LE(relativeNorm(logits, expected), native.modelTolerance);
+}
+
+INSTANTIATE_TEST_SUITE_P(Tiny, InBf16, testing::ValuesIn(models),
+                         [](const auto &info) { return std::string(info.param.name); });
 
 } // namespace

@@ -1,0 +1,223 @@
+//===- CostModel.cpp - predicted cost of kernels --------------------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/CostModel.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "passes/MemoryLayout.h"
+
+using namespace mlir;
+using namespace samba;
+
+namespace {
+
+int64_t rowBytes(Type type) {
+  auto tensor = cast<RankedTensorType>(type);
+  int64_t bytes = tensor.getElementTypeBitWidth() / 8;
+  for (int64_t size : tensor.getShape().drop_front())
+    bytes *= size;
+  return bytes;
+}
+
+} // namespace
+
+bool samba::isComputation(Operation *op) {
+  if (isa<SambaDialect>(op->getDialect()))
+    return !isa<WeightOp, LoadWeightOp, ProbeOp, KernelOp, YieldOp>(op);
+  return OpTrait::hasElementwiseMappableTraits(op) && op->getNumResults() == 1 &&
+         isa<RankedTensorType>(op->getResult(0).getType());
+}
+
+bool samba::isActivation(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && tensor.getRank() == 2 && tensor.isDynamicDim(0);
+}
+
+bool samba::isEpilogue(Operation *op) {
+  if (isa<arith::TruncFOp>(op)) { // its producer stores narrow
+    Operation *producer = op->getOperand(0).getDefiningOp();
+    return producer && op->getOperand(0).hasOneUse() && producer->getBlock() == op->getBlock();
+  }
+  if (!isa<arith::AddFOp>(op))
+    return false;
+  return llvm::any_of(op->getOperands(), [&](Value operand) {
+    auto linear = operand.getDefiningOp<LinearOp>();
+    return linear && linear->hasOneUse() && linear->getBlock() == op->getBlock();
+  });
+}
+
+double KernelCost::microseconds(const MachineCosts &machine) const {
+  double memory = bytes() / (machine.bandwidth * 1e3);
+  double arithmetic = flops / (machine.flops * 1e3) + exps / (machine.exps * 1e3);
+  return std::max(memory, arithmetic) + barriers * machine.barrier;
+}
+
+KernelCost &KernelCost::add(const KernelCost &other, int64_t count) {
+  activationBytes += count * other.activationBytes;
+  weightBytes += count * other.weightBytes;
+  stateBytes += count * other.stateBytes;
+  flops += count * other.flops;
+  exps += count * other.exps;
+  barriers += count * other.barriers;
+  internalBytes = std::max(internalBytes, other.internalBytes);
+  return *this;
+}
+
+/// Rows follow the first matrix that a value is computed from, or what selects them.
+int64_t CostModel::rowsOf(Value value) const {
+  while (true) {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    if (!type || type.getRank() == 0)
+      return 0;
+    if (!type.isDynamicDim(0))
+      return type.getDimSize(0);
+    if (auto argument = dyn_cast<BlockArgument>(value)) {
+      auto kernel = dyn_cast<KernelOp>(argument.getOwner()->getParentOp());
+      if (!kernel)
+        return workload.tokens;
+      value = kernel.getInputs()[argument.getArgNumber()];
+      continue;
+    }
+    Operation *op = value.getDefiningOp();
+    if (auto kernel = dyn_cast<KernelOp>(op)) {
+      value = kernel.getBody().front().getTerminator()->getOperand(cast<OpResult>(value).getResultNumber());
+      continue;
+    }
+    if (isa<GatherRowsOp>(op))
+      return workload.rows;
+    auto matrix = llvm::find_if(op->getOperands(), [](Value operand) { return isActivation(operand.getType()); });
+    if (matrix == op->operand_end())
+      return workload.tokens;
+    value = *matrix;
+  }
+}
+
+int64_t CostModel::bytesOf(Value value) const {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (!type)
+    return 0; // a state counts where it is advanced
+  if (type.hasStaticShape())
+    return packedSizeInBytes(type);
+  if (isActivation(type))
+    return rowsOf(value) * rowBytes(type);
+  // Vectors: one entry per token if they are tokens, per sequence otherwise.
+  return (type.getElementType().isInteger(32) ? workload.tokens : workload.segments + 1) * rowBytes(type);
+}
+
+/// `ops` with what crosses its border: operands from outside, results that are read outside. `whole` is the kernel, or
+/// null if the one operation stands by itself.
+KernelCost CostModel::costOfGroup(ArrayRef<Operation *> ops, Operation *whole) const {
+  KernelCost cost;
+  auto isInside = [&](Operation *op) { return op && llvm::is_contained(ops, op); };
+  auto count = [&](Value value, int64_t bytes) {
+    (isActivation(value.getType()) || !cast<RankedTensorType>(value.getType()).hasStaticShape() ? cost.activationBytes
+                                                                                                : cost.weightBytes) +=
+        bytes;
+  };
+
+  llvm::SetVector<Value> inputs;
+  for (Operation *op : ops) {
+    for (Value operand : op->getOperands())
+      if (isa<RankedTensorType>(operand.getType()) && !isInside(operand.getDefiningOp()))
+        inputs.insert(operand);
+    Workload own = workload;
+    for (Value result : op->getResults())
+      if (isActivation(result.getType())) {
+        own.tokens = rowsOf(result);
+        break;
+      }
+    OpCost opCost = getCost(op, own);
+    cost.flops += opCost.flops;
+    cost.exps += opCost.exps;
+    cost.stateBytes += opCost.stateBytes;
+    cost.barriers += isComputation(op) && !(whole && isEpilogue(op));
+    for (OpOperand &operand : op->getOpOperands())
+      if (!readsWhole(operand) && !isInside(operand.get().getDefiningOp()))
+        count(operand.get(), opCost.gatheredBytes);
+
+    for (Value result : op->getResults()) {
+      if (!isActivation(result.getType()) || isa<tensor::ExtractSliceOp>(op))
+        continue;
+      bool leaves = !whole || llvm::any_of(result.getUsers(), [](Operation *user) { return isa<YieldOp>(user); });
+      if (leaves)
+        cost.activationBytes += bytesOf(result);
+      else if (!result.use_empty() && !llvm::all_of(result.getUsers(), isEpilogue))
+        cost.internalBytes += rowBytes(result.getType());
+    }
+  }
+
+  for (Value input : inputs) {
+    int64_t sliced = 0;
+    bool whollyRead = false;
+    for (OpOperand &use : input.getUses()) {
+      if (!isInside(use.getOwner()) || isa<tensor::DimOp>(use.getOwner()))
+        continue;
+      if (auto slice = dyn_cast<tensor::ExtractSliceOp>(use.getOwner()))
+        sliced += bytesOf(slice.getResult());
+      else
+        whollyRead |= readsWhole(use);
+    }
+    if (whollyRead)
+      count(input, bytesOf(input));
+    else if (sliced > 0)
+      count(input, std::min(sliced, bytesOf(input)));
+  }
+  return cost;
+}
+
+KernelCost CostModel::costOf(Operation *op) const {
+  if (auto kernel = dyn_cast<KernelOp>(op)) {
+    SmallVector<Operation *> ops;
+    for (Operation &inner : kernel.getBody().front().without_terminator())
+      ops.push_back(&inner);
+    return costOfGroup(ops, kernel);
+  }
+  return isComputation(op) ? costOfGroup({op}, nullptr) : KernelCost();
+}
+
+std::vector<std::pair<Operation *, KernelCost>> CostModel::kernelsOf(func::FuncOp function) const {
+  std::vector<std::pair<Operation *, KernelCost>> kernels;
+  if (!function.isDeclaration())
+    for (Operation &op : function.getBody().front())
+      if (isa<KernelOp>(op) || isComputation(&op))
+        kernels.emplace_back(&op, costOf(&op));
+  return kernels;
+}
+
+KernelCost CostModel::costOf(func::FuncOp function) const {
+  KernelCost sum;
+  for (auto &[op, cost] : kernelsOf(function))
+    sum.add(cost);
+  return sum;
+}
+
+llvm::MapVector<func::FuncOp, int64_t> CostModel::callCounts(ModuleOp module) {
+  SymbolTable symbols(module);
+  llvm::MapVector<func::FuncOp, int64_t> counts;
+  llvm::DenseMap<func::FuncOp, SmallVector<func::FuncOp>> callers;
+  for (auto function : module.getOps<func::FuncOp>()) {
+    counts[function] = -1;
+    function.walk([&](func::CallOp call) {
+      if (auto callee = symbols.lookup<func::FuncOp>(call.getCallee()))
+        callers[callee].push_back(function);
+    });
+  }
+  std::function<int64_t(func::FuncOp)> countOf = [&](func::FuncOp function) {
+    int64_t known = counts[function];
+    if (known >= 0)
+      return known;
+    counts[function] = 1; // for a function on the way to itself
+    int64_t sum = function.isPublic() ? 1 : 0;
+    for (func::FuncOp caller : callers.lookup(function))
+      sum += countOf(caller);
+    return counts[function] = sum;
+  };
+  for (auto function : module.getOps<func::FuncOp>())
+    countOf(function);
+  return counts;
+}

@@ -1,0 +1,42 @@
+//===- FuseHead.cpp - what makes the logits becomes one kernel ----------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/KernelFusion.h"
+#include "passes/Passes.h"
+
+namespace samba {
+#define GEN_PASS_DEF_SAMBAFUSEHEAD
+#include "passes/Passes.h.inc"
+} // namespace samba
+
+using namespace mlir;
+using namespace samba;
+
+namespace {
+
+struct FuseHead : public samba::impl::SambaFuseHeadBase<FuseHead> {
+  using SambaFuseHeadBase::SambaFuseHeadBase;
+
+  void runOnOperation() override {
+    KernelFuser fuser(getOperation(), getArgument(), FusionPolicy::of(force, minSaved, cache, tokens, segments));
+    if (!getOperation().isPublic() || getOperation().isDeclaration())
+      return;
+    // Only the linear whose result leaves the model, and what leads to it.
+    auto isHead = [&](Operation *op) {
+      auto kernel = op->getParentOfType<KernelOp>();
+      return isa<LinearOp>(op) &&
+             llvm::any_of(kernel->getUsers(), [](Operation *user) { return isa<func::ReturnOp>(user); });
+    };
+    fuser.fuse([&](const FusionEdge &edge) { return isa<RmsNormOp>(edge.producer) && isHead(edge.use->getOwner()); });
+    fuser.fuse([&](const FusionEdge &edge) {
+      auto norm = dyn_cast<RmsNormOp>(edge.use->getOwner());
+      return isa<GatherRowsOp>(edge.producer) && norm && llvm::any_of(norm->getUsers(), isHead);
+    });
+  }
+};
+
+} // namespace

@@ -1,0 +1,58 @@
+"""Ends a compilation by a signal and looks at what it leaves behind: interrupt.py SIGNAL FOLDER OUTPUT COMMAND...
+
+FOLDER is empty before. It happens twice: soon after the start, and as soon as a file appears in FOLDER, that is while
+it is being written. OUTPUT must never be there; after a signal that a program can handle, FOLDER is empty again."""
+import os
+import signal
+import subprocess
+import sys
+import time
+
+name, folder, output, *command = sys.argv[1:]
+number = getattr(signal, name)
+
+
+def unignore():
+    """A shell ignores some signals for what it runs in the background."""
+    if number != signal.SIGKILL:
+        signal.signal(number, signal.SIG_DFL)
+
+
+def run(when):
+    """True if the signal came in time."""
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, preexec_fn=unignore)
+    deadline = time.monotonic() + 60
+    while process.poll() is None and not when():
+        if time.monotonic() > deadline:
+            process.kill()
+            sys.exit("the compilation hangs")
+        time.sleep(0.001)
+    process.send_signal(number)
+    return process.wait() != 0
+
+
+def check(moment):
+    left = os.listdir(folder)
+    if output in left:
+        sys.exit(f"{name} {moment} has left {output}")
+    if left and number != signal.SIGKILL:
+        sys.exit(f"{name} {moment} has left {left}")
+    for leftover in left:
+        os.remove(os.path.join(folder, leftover))
+
+
+def wait_a_little():
+    time.sleep(0.1)
+    return True
+
+
+if not run(wait_a_little):
+    sys.exit("the compilation was done before it could be interrupted")
+check("at the start")
+for attempt in range(10):
+    if run(lambda: os.listdir(folder)):
+        check("while writing")
+        break
+    os.remove(os.path.join(folder, output))
+else:
+    sys.exit("the file was complete each time before the signal came")
