@@ -8,6 +8,23 @@
 // RUN: samba-opt %t.all.mlir -samba-interpret="segments=3,0,5 print=all" -o /dev/null | cmp %t.before -
 // RUN: FileCheck %s < %t.all.mlir
 
+// Each fusion alone, and all together.
+// RUN: samba-opt %s -samba-fuse=fusions=none -samba-interpret="segments=3,0,5 print=all" -o /dev/null | cmp %t.before -
+// RUN: samba-opt %s -samba-fuse=fusions=default -samba-interpret="segments=3,0,5 print=all" -o /dev/null | cmp %t.before -
+// RUN: samba-opt %s -samba-fuse=fusions=all -samba-interpret="segments=3,0,5 print=all" -o /dev/null | cmp %t.before -
+// RUN: samba-opt %s -samba-fuse=fusions=none,projections -samba-interpret="segments=3,0,5 print=all" -o /dev/null | cmp %t.before -
+// RUN: samba-opt %s -samba-fuse=fusions=none,norm -samba-interpret="segments=3,0,5 print=all" -o /dev/null | cmp %t.before -
+// RUN: samba-opt %s -samba-fuse=fusions=none,swiglu -samba-interpret="segments=3,0,5 print=all" -o /dev/null | cmp %t.before -
+// RUN: samba-opt %s -samba-fuse=fusions=none,conv -samba-interpret="segments=3,0,5 print=all" -o /dev/null | cmp %t.before -
+// RUN: samba-opt %s -samba-fuse=fusions=none,scan -samba-interpret="segments=3,0,5 print=all" -o /dev/null | cmp %t.before -
+// RUN: samba-opt %s -samba-fuse=fusions=none,rotary -samba-interpret="segments=3,0,5 print=all" -o /dev/null | cmp %t.before -
+// RUN: samba-opt %s -samba-fuse=fusions=none,attention -samba-interpret="segments=3,0,5 print=all" -o /dev/null | cmp %t.before -
+// RUN: samba-opt %s -samba-fuse=fusions=none,residual -samba-interpret="segments=3,0,5 print=all" -o /dev/null | cmp %t.before -
+// RUN: samba-opt %s -samba-fuse=fusions=none,head -samba-interpret="segments=3,0,5 print=all" -o /dev/null | cmp %t.before -
+// RUN: samba-opt %s -samba-fuse=fusions=none,block -samba-interpret="segments=3,0,5 print=all" -o /dev/null | cmp %t.before -
+// RUN: samba-opt %s -samba-fuse=fusions=all,-projections -samba-interpret="segments=3,0,5 print=all" -o /dev/null | cmp %t.before -
+// RUN: samba-opt %s -samba-fuse=fusions=projections,block -samba-interpret="segments=3,0,5 print=all" -o /dev/null | cmp %t.before -
+
 // The order of the passes does not matter.
 // RUN: samba-opt %s -samba-pack-weights=panel-width=8 -samba-plan-memory -samba-form-kernels | cmp %t.all.mlir -
 

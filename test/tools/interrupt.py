@@ -28,7 +28,10 @@ def run(when):
             sys.exit("the compilation hangs")
         time.sleep(0.001)
     process.send_signal(number)
-    return process.wait() != 0
+    code = process.wait()
+    if code not in (0, -number):
+        sys.exit(f"the compilation ended with {code}")
+    return code != 0
 
 
 def check(moment):

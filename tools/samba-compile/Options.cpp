@@ -141,7 +141,7 @@ llvm::Error parseFusion(const CommandLine &line, CompileOptions &options) {
     return llvm::createStringError("--check-each-pass: " + toString(check.takeError()));
   options.check = *check;
   std::string message;
-  if (!llvm::Regex(line.remarksFilter).isValid(message))
+  if (!line.remarksFilter.empty() && !llvm::Regex(line.remarksFilter).isValid(message))
     return wrongValue(line.remarksFilter, "a regular expression: " + message);
   return llvm::Error::success();
 }

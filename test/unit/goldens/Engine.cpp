@@ -164,30 +164,34 @@ template <class F> std::unique_ptr<Engine> interpret(mlir::ModuleOp module, cons
   return std::make_unique<Interpreted<F>>(module, weights);
 }
 
-std::unique_ptr<Engine> compileNative(mlir::ModuleOp module, const WeightSource *weights) {
-  return std::make_unique<Compiled>(module, weights, CompiledModule::Options());
-}
+enum class Cpu { Native, Baseline };
+enum class Precision { F32, BF16 };
 
-std::unique_ptr<Engine> compileBaseline(mlir::ModuleOp module, const WeightSource *weights) {
+template <Cpu cpu, Precision precision>
+std::unique_ptr<Engine> compile(mlir::ModuleOp module, const WeightSource *weights) {
   CompiledModule::Options options;
+  if (cpu == Cpu::Baseline) {
 #ifdef __x86_64__
-  options.target = "x86-64-v3";
+    options.target = "x86-64-v3";
 #else
-  options.target = "generic";
+    options.target = "generic";
 #endif
-  options.chunk = 1;
+    options.chunk = 1;
+  }
+  if (precision == Precision::BF16)
+    options.precision = "bf16";
   return std::make_unique<Compiled>(module, weights, options);
 }
 
 } // namespace
 
-const EngineKind samba::reference::test::exact{"double", 1e-6, 1e-6, false, interpret<double>};
-const EngineKind samba::reference::test::single{"float", 2e-5, 2e-5, false, interpret<float>};
-const EngineKind samba::reference::test::native{"native", 2e-5, 3e-5, true, compileNative};
-const EngineKind samba::reference::test::baseline{"baseline", 2e-5, 3e-5, true, compileBaseline};
+namespace samba::reference::test {
 
-std::unique_ptr<Engine> samba::reference::test::compileInBf16(mlir::ModuleOp module, const WeightSource *weights) {
-  CompiledModule::Options options;
-  options.precision = "bf16";
-  return std::make_unique<Compiled>(module, weights, options);
-}
+const EngineKind exact{"double", 1e-6, 1e-6, false, interpret<double>};
+const EngineKind single{"float", 2e-5, 2e-5, false, interpret<float>};
+const EngineKind native{"native", 2e-5, 3e-5, true, compile<Cpu::Native, Precision::F32>};
+const EngineKind baseline{"baseline", 2e-5, 3e-5, true, compile<Cpu::Baseline, Precision::F32>};
+const EngineKind nativeInBf16{"native_bf16", 2e-5, 3e-5, true, compile<Cpu::Native, Precision::BF16>};
+const EngineKind baselineInBf16{"baseline_bf16", 2e-5, 3e-5, true, compile<Cpu::Baseline, Precision::BF16>};
+
+} // namespace samba::reference::test

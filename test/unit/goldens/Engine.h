@@ -47,9 +47,7 @@ extern const EngineKind exact;    // the interpreter in double
 extern const EngineKind single;   // the interpreter in float
 extern const EngineKind native;   // compiled for this machine; each parallel loop in one piece
 extern const EngineKind baseline; // compiled for x86-64-v3 or its like; the items of parallel loops one by one
-
-/// Compiled for this machine, with matrices in bf16.
-std::unique_ptr<Engine> compileInBf16(mlir::ModuleOp module, const WeightSource *weights);
+extern const EngineKind nativeInBf16, baselineInBf16; // the same with matrices in bf16
 
 } // namespace samba::reference::test
 
