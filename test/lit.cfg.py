@@ -21,6 +21,8 @@ config.environment["PATH"] = os.pathsep.join(
 
 config.substitutions.append(("%goldens", os.path.join(config.samba_source_root, "test", "goldens")))
 config.substitutions.append(("%models", os.path.join(config.samba_source_root, "models")))
+config.substitutions.append(("%source", config.samba_source_root))
+config.substitutions.append(("%build", config.samba_build_root))
 config.substitutions.append(("%plugins", config.samba_plugins_dir))
 config.substitutions.append(("%llvm", config.llvm_tools_dir))
 config.substitutions.append(("%python", sys.executable))

@@ -7,7 +7,7 @@
 // RUN: samba-opt %t.once -split-input-file -samba-pack-weights | diff %t.direct -
 
 // CHECK: samba.weight @matrix {{.*}} : tensor<50x32xf32, #samba.layout<panel, 16>>
-// CHECK: samba.weight @narrow {{.*}} : tensor<50x32xbf16, #samba.layout<panel, 16>>
+// CHECK: samba.weight @narrow {{.*}} : tensor<50x32xbf16, #samba.layout<panel_pairs, 16>>
 // CHECK: samba.weight @bias {{.*}} : tensor<50xf32>{{$}}
 // CHECK: samba.weight @table {{.*}} : tensor<64x32xf32>{{$}}
 // CHECK: samba.weight @tied {{.*}} : tensor<64x32xf32, #samba.layout<panel, 16>>

@@ -136,6 +136,7 @@ TEST_F(ArtefactTest, RoundTrip) {
     "probes": [{"name": "first", "width": 8}, {"name": "second", "width": 8}],
     "weights": {"bytes": 128, "file": null},
     "tokenizer": {"kind": "sentencepiece", "add_bos": true, "add_eos": false},
+    "loops": null,
     "sources": [{"file": "model.safetensors", "bytes": 9437184, "xxh3": ")" +
                                 hash + R"("}]})");
   EXPECT_EQ(parsed(sectionOf(file, footer.manifest)), expected);
