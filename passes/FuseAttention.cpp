@@ -1,4 +1,4 @@
-//===- FuseAttention.cpp - attention joins its output projection --------------===//
+//===- FuseAttention.cpp - attention joins its output projection ----------===//
 //
 // Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- FuseBlock.cpp - all kernels of a block become one ----------------------===//
+//===- FuseBlock.cpp - all kernels of a block become one ------------------===//
 //
 // Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- FuseHead.cpp - what makes the logits becomes one kernel ----------------===//
+//===- FuseHead.cpp - what makes the logits becomes one kernel ------------===//
 //
 // Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

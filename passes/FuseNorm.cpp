@@ -1,4 +1,4 @@
-//===- FuseNorm.cpp - the norm joins the projection that reads it -------------===//
+//===- FuseNorm.cpp - the norm joins the projection that reads it ---------===//
 //
 // Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

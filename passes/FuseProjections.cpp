@@ -161,7 +161,7 @@ private:
     int64_t outputs = cast<RankedTensorType>(weight.getType()).getDimSize(0);
     auto rows = RankedTensorType::get({ShapedType::kDynamic, outputs}, builder.getF32Type());
     Value all = LinearOp::create(builder, loc, rows, first.getX(), weight, bias);
-    Value tokens = tensor::DimOp::create(builder, loc, first.getX(), 0);
+    Value tokens = tensor::DimOp::create(builder, loc, all, 0);
     int64_t column = 0;
     for (LinearOp linear : group) {
       int64_t width = cast<RankedTensorType>(linear.getType()).getDimSize(1);

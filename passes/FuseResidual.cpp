@@ -1,4 +1,4 @@
-//===- FuseResidual.cpp - an addition joins the linear before it --------------===//
+//===- FuseResidual.cpp - an addition joins the linear before it ----------===//
 //
 // Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- FuseRotary.cpp - rotations join the attention or the projections -------===//
+//===- FuseRotary.cpp - rotations join the attention or the projections ---===//
 //
 // Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- FuseScan.cpp - the projection of delta joins the scan ------------------===//
+//===- FuseScan.cpp - the projection of delta joins the scan --------------===//
 //
 // Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- FuseSwiglu.cpp - projections join the gate that reads them -------------===//
+//===- FuseSwiglu.cpp - projections join the gate that reads them ---------===//
 //
 // Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -174,16 +174,20 @@ public:
     for (auto [old, replacement] : llvm::zip(kept, merged.getResults()))
       old.replaceAllUsesWith(replacement);
     consumer->replaceAllUsesWith(merged.getResults().drop_front(kept.size()));
-    llvm::SetVector<Operation *> views;
-    for (Value input : consumer.getInputs())
-      if (Operation *slice = columnSlice(input))
-        views.insert(slice);
+    SmallVector<Value> sources(producer.getResults());
+    llvm::append_range(sources, consumer.getInputs());
+    llvm::SetVector<Operation *> views = viewsOf(sources);
     consumer->erase();
-    for (Operation *view : views)
-      eraseUnusedView(view);
-    for (Value result : producer.getResults())
-      for (Operation *user : llvm::make_early_inc_range(result.getUsers()))
-        eraseUnusedView(user);
+    // A view goes after those of it.
+    for (bool changed = true; changed;) {
+      changed = false;
+      views.remove_if([&](Operation *view) {
+        if (!view->use_empty())
+          return false;
+        view->erase();
+        return changed = true;
+      });
+    }
     producer->erase();
   }
 
@@ -233,27 +237,27 @@ private:
 
   /// Slices and sizes of results that stay come after the new kernel.
   void sinkViews() {
-    llvm::SetVector<Operation *> views;
-    SmallVector<Value> worklist(kept.begin(), kept.end());
-    while (!worklist.empty())
-      for (Operation *user : worklist.pop_back_val().getUsers())
-        if (isa<tensor::ExtractSliceOp, tensor::DimOp>(user) && user->getBlock() == merged->getBlock() &&
-            user->isBeforeInBlock(merged) && views.insert(user))
-          llvm::append_range(worklist, user->getResults());
-    SmallVector<Operation *> inOrder = views.takeVector();
-    llvm::sort(inOrder, [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
-    for (Operation *view : llvm::reverse(inOrder))
+    SmallVector<Operation *> early;
+    for (Operation *view : viewsOf(SmallVector<Value>(kept.begin(), kept.end())))
+      if (view->getBlock() == merged->getBlock() && view->isBeforeInBlock(merged))
+        early.push_back(view);
+    llvm::sort(early, [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+    for (Operation *view : llvm::reverse(early))
       view->moveAfter(merged);
   }
 
-  /// Bottom up, as far as nobody reads.
-  static void eraseUnusedView(Operation *op) {
-    if (!isa<tensor::ExtractSliceOp, tensor::DimOp>(op))
-      return;
-    for (Operation *user : llvm::make_early_inc_range(op->getUsers()))
-      eraseUnusedView(user);
-    if (op->use_empty())
-      op->erase();
+  /// Slices and sizes of the values, and of their slices, and what computes the values if that is one.
+  static llvm::SetVector<Operation *> viewsOf(ArrayRef<Value> values) {
+    llvm::SetVector<Operation *> views;
+    SmallVector<Value> worklist(values);
+    for (Value value : values)
+      if (Operation *op = columnSlice(value))
+        views.insert(op);
+    while (!worklist.empty())
+      for (Operation *user : worklist.pop_back_val().getUsers())
+        if (isa<tensor::ExtractSliceOp, tensor::DimOp>(user) && views.insert(user))
+          llvm::append_range(worklist, user->getResults());
+    return views;
   }
 
   KernelOp producer, consumer, merged;

@@ -5,39 +5,13 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "runtime/Detokenizer.h"
-#include "runtime/Error.h"
-#include "runtime/Model.h"
-#include "runtime/Sampler.h"
+#include "runtime/Api.h"
 #include "samba/abi.h"
 
 #include <algorithm>
 #include <cstring>
 
 using namespace samba::runtime;
-
-struct samba_model {
-  std::shared_ptr<Model> model;
-};
-
-struct samba_session : Session {
-  using Session::Session;
-};
-
-struct samba_detokenizer {
-  std::shared_ptr<Model> model; // owns the tokenizer
-  Detokenizer detokenizer;
-  std::string text;
-};
-
-struct samba_sampler : Sampler {
-  using Sampler::Sampler;
-};
-
-static void require(bool condition, const char *message) {
-  if (!condition)
-    throw Error(SAMBA_ERROR_ARGUMENT, message);
-}
 
 #define SAMBA_STRINGIZE(x) #x
 #define SAMBA_DOTTED(a, b, c) SAMBA_STRINGIZE(a) "." SAMBA_STRINGIZE(b) "." SAMBA_STRINGIZE(c)
@@ -82,56 +56,21 @@ int32_t samba_threads(const samba_model *model) { return model->model->threads()
 int64_t samba_chunk(const samba_model *model) { return model->model->chunk(); }
 
 //===----------------------------------------------------------------------===//
-// Sessions
-//===----------------------------------------------------------------------===//
-
-samba_status samba_session_create(samba_model *model, samba_session **session) {
-  return guard([&] {
-    require(model && session, "samba_session_create: null argument");
-    *session = new samba_session(model->model);
-  });
-}
-
-void samba_session_free(samba_session *session) { delete session; }
-void samba_session_reset(samba_session *session) { session->reset(); }
-int64_t samba_session_position(const samba_session *session) { return session->position; }
-
-samba_status samba_session_copy(samba_session *to, const samba_session *from) {
-  return guard([&] {
-    require(to && from, "samba_session_copy: null argument");
-    require(to->model == from->model, "samba_session_copy: sessions of two models");
-    if (to == from)
-      return;
-    std::memcpy(to->state.data(), from->state.data(), from->model->manifest().stateBytes);
-    to->position = from->position;
-  });
-}
-
-samba_status samba_session_restore(samba_session *session, const void *state, size_t bytes, int64_t position) {
-  return guard([&] {
-    require(session && (state || bytes == 0), "samba_session_restore: null argument");
-    require(bytes == session->model->manifest().stateBytes, "samba_session_restore: wrong size of the state");
-    require(position >= 0, "samba_session_restore: negative position");
-    session->model->checkContext(position, 0);
-    if (bytes > 0)
-      std::memcpy(session->state.data(), state, bytes);
-    session->position = position;
-  });
-}
-
-size_t samba_state_bytes(const samba_model *model) { return model->model->manifest().stateBytes; }
-size_t samba_state_field_count(const samba_model *model) { return model->model->stateFields().size(); }
-
-const samba_state_field *samba_state_field_at(const samba_model *model, size_t index) {
-  const auto &fields = model->model->stateFields();
-  return index < fields.size() ? &fields[index] : nullptr;
-}
-
-void *samba_session_state(samba_session *session) { return session->state.data(); }
-
-//===----------------------------------------------------------------------===//
 // Evaluation
 //===----------------------------------------------------------------------===//
+
+/// `wanted` gives the number of last tokens of segment i whose logits are wanted.
+template <typename Wanted>
+static void evaluate(samba_model *model, const samba_segment *segments, size_t count, Wanted wanted, float *logits,
+                     size_t capacity) {
+  std::vector<Model::Segment> filled;
+  for (size_t i = 0; i < count; ++i) {
+    require(segments[i].session, "samba_evaluate: null session");
+    if (segments[i].count > 0)
+      filled.push_back({segments[i].session, segments[i].tokens, segments[i].count, wanted(i)});
+  }
+  model->model->evaluate(filled, logits, capacity);
+}
 
 samba_status samba_evaluate(samba_model *model, const samba_segment *segments, size_t count, samba_rows rows,
                             float *logits, size_t capacity) {
@@ -139,16 +78,20 @@ samba_status samba_evaluate(samba_model *model, const samba_segment *segments, s
     require(model && (segments || count == 0), "samba_evaluate: null argument");
     require(rows == SAMBA_ROWS_NONE || rows == SAMBA_ROWS_LAST || rows == SAMBA_ROWS_ALL,
             "samba_evaluate: unknown choice of rows");
-    std::vector<samba_segment> filled;
-    std::vector<Session *> sessions;
-    for (size_t i = 0; i < count; ++i) {
-      require(segments[i].session, "samba_evaluate: null session");
-      if (segments[i].count == 0)
-        continue;
-      filled.push_back(segments[i]);
-      sessions.push_back(segments[i].session);
-    }
-    model->model->evaluate(filled, sessions, rows, logits, capacity);
+    auto wanted = [&](size_t i) {
+      return rows == SAMBA_ROWS_ALL ? segments[i].count : static_cast<size_t>(rows == SAMBA_ROWS_LAST);
+    };
+    evaluate(model, segments, count, wanted, logits, capacity);
+  });
+}
+
+samba_status samba_evaluate_last(samba_model *model, const samba_segment *segments, size_t count, const size_t *last,
+                                 float *logits, size_t capacity) {
+  return guard([&] {
+    require(model && ((segments && last) || count == 0), "samba_evaluate_last: null argument");
+    for (size_t i = 0; i < count; ++i)
+      require(last[i] <= segments[i].count, "samba_evaluate_last: more rows are wanted than a segment has tokens");
+    evaluate(model, segments, count, [&](size_t i) { return last[i]; }, logits, capacity);
   });
 }
 
@@ -261,5 +204,68 @@ samba_status samba_sampler_sample(samba_sampler *sampler, const float *logits, s
     require(sampler && logits && token && vocab_size > 0 && vocab_size <= INT32_MAX,
             "samba_sampler_sample: invalid argument");
     *token = sampler->sample(logits, vocab_size);
+  });
+}
+
+samba_status samba_sampler_bias(samba_sampler *sampler, int32_t token, float bias) {
+  return guard([&] {
+    require(sampler, "samba_sampler_bias: null argument");
+    sampler->setBias(token, bias);
+  });
+}
+
+samba_status samba_sampler_probabilities(samba_sampler *sampler, const float *logits, size_t vocab_size,
+                                         float *probabilities) {
+  return guard([&] {
+    require(sampler && logits && probabilities && vocab_size > 0 && vocab_size <= INT32_MAX,
+            "samba_sampler_probabilities: invalid argument");
+    sampler->probabilities(logits, vocab_size, probabilities);
+  });
+}
+
+samba_status samba_sampler_choose(samba_sampler *sampler, const float *logits, size_t vocab_size, int32_t proposed,
+                                  const float *proposal, int32_t *token) {
+  return guard([&] {
+    require(sampler && logits && proposal && token && vocab_size > 0 && vocab_size <= INT32_MAX && proposed >= 0 &&
+                static_cast<size_t>(proposed) < vocab_size,
+            "samba_sampler_choose: invalid argument");
+    *token = sampler->choose(logits, vocab_size, proposed, proposal);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Scheduling
+//===----------------------------------------------------------------------===//
+
+samba_status samba_scheduler_create(samba_model *model, int64_t budget, samba_scheduler **scheduler) {
+  return guard([&] {
+    require(model && scheduler, "samba_scheduler_create: null argument");
+    *scheduler = new samba_scheduler{Scheduler(model->model, budget), {}};
+  });
+}
+
+void samba_scheduler_free(samba_scheduler *scheduler) { delete scheduler; }
+
+samba_status samba_scheduler_feed(samba_scheduler *scheduler, samba_session *session, const int32_t *tokens,
+                                  size_t count) {
+  return guard([&] {
+    require(scheduler && session && (tokens || count == 0), "samba_scheduler_feed: null argument");
+    scheduler->scheduler.feed(*session, tokens, count);
+  });
+}
+
+void samba_scheduler_remove(samba_scheduler *scheduler, const samba_session *session) {
+  if (session)
+    scheduler->scheduler.remove(*session);
+}
+
+samba_status samba_scheduler_step(samba_scheduler *scheduler, const samba_ready **ready, size_t *count) {
+  return guard([&] {
+    require(scheduler && ready && count, "samba_scheduler_step: null argument");
+    scheduler->ready.clear();
+    for (const Scheduler::Ready &one : scheduler->scheduler.step())
+      scheduler->ready.push_back({static_cast<samba_session *>(one.session), one.logits});
+    *ready = scheduler->ready.data();
+    *count = scheduler->ready.size();
   });
 }

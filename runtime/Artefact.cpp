@@ -145,6 +145,8 @@ Artefact::Artefact(const std::string &path, bool verifyWeights) {
   Mapping manifestMapping = mapChecked(file, "manifest", footer.manifest);
   description = Manifest::parse(path, {manifestMapping.data(), manifestMapping.size()});
   checkCpu(path, description.triple, description.features);
+  std::string identified = description.identity + " " + std::to_string(footer.weights.checksum);
+  identity = XXH3_64bits(identified.data(), identified.size());
 
   bool beside = footer.flags & SAMBA_WEIGHTS_BESIDE;
   if (description.weightsBytes != footer.weights.size)

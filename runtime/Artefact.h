@@ -31,6 +31,8 @@ public:
   Artefact(const std::string &path, bool verifyWeights);
 
   const Manifest &manifest() const { return description; }
+  /// Of the manifest's identity and the weights: two models with the same one can exchange states.
+  uint64_t fingerprint() const { return identity; }
   samba_entry entry() const { return code->entry(); }
   /// 64-byte aligned.
   const void *weights() const { return weightsMapping.data(); }
@@ -39,6 +41,7 @@ public:
 
 private:
   Manifest description;
+  uint64_t identity = 0;
   Mapping weightsMapping, tokenizerMapping;
   std::unique_ptr<Code> code;
 };

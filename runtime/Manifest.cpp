@@ -170,6 +170,9 @@ Manifest Manifest::parse(const std::string &path, std::string text) {
   Value fields = state["fields"];
   for (size_t i = 0; i < fields.arraySize(); ++i)
     manifest.fields.push_back(stateField(fields.at(i), manifest.stateBytes));
+  manifest.stateTable = json{{"model", manifest.name}, {"fields", document["state"]["fields"]}}.dump();
+  manifest.identity =
+      json{{"model", document["model"]}, {"precision", document["precision"]}, {"state", document["state"]}}.dump();
 
   Value probes = root["probes"];
   if (!probes.isNull())

@@ -41,6 +41,8 @@ struct Manifest {
   uint64_t arenaBytesPerToken;
   uint64_t stateBytes;
   std::vector<StateField> fields;
+  std::string stateTable; // JSON: name of the model and the fields
+  std::string identity;   // JSON, in one form: all that decides what a state means, but for the values of the weights
   std::vector<Probe> probes;
   uint64_t weightsBytes;
   std::optional<std::string> weightsFile; // a bare file name

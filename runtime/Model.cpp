@@ -29,13 +29,6 @@ Block::Block(uint64_t bytes) {
 
 void Block::Free::operator()(void *pointer) const { std::free(pointer); }
 
-Session::Session(std::shared_ptr<Model> owner) : model(std::move(owner)), state(model->manifest().stateBytes) {}
-
-void Session::reset() {
-  std::memset(state.data(), 0, model->manifest().stateBytes);
-  position = 0;
-}
-
 static int64_t chunkOf(const samba_options &options) {
   int64_t chunk = options.chunk == 0 ? SAMBA_DEFAULT_CHUNK : options.chunk;
   if (chunk < 1 || chunk > SAMBA_MAX_CHUNK)
@@ -48,7 +41,8 @@ static int64_t chunkOf(const samba_options &options) {
 }
 
 Model::Model(const std::string &path, const samba_options &options)
-    : artefact(path, options.verify_weights != 0), chunkTokens(chunkOf(options)), team(options.threads) {
+    : artefact(path, options.verify_weights != 0), layout(artefact.manifest()), chunkTokens(chunkOf(options)),
+      team(options.threads) {
   const Manifest &about = manifest();
   if (about.hasTokenizer)
     pieces =
@@ -79,27 +73,31 @@ void Model::checkContext(int64_t position, uint64_t more) const {
                                               " tokens of the model's full-attention layers");
 }
 
-void Model::check(const std::vector<samba_segment> &segments, const std::vector<Session *> &sessions, samba_rows rows,
-                  const float *logits, size_t capacity) const {
-  std::vector<Session *> sorted = sessions;
+void Model::check(const std::vector<Segment> &segments, const float *logits, size_t capacity) const {
+  std::vector<Session *> sorted;
+  for (const Segment &segment : segments)
+    sorted.push_back(segment.session);
   std::sort(sorted.begin(), sorted.end());
   if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end())
     throw Error(SAMBA_ERROR_ARGUMENT, "a session occurs twice in one evaluation");
-  uint64_t wanted = rows == SAMBA_ROWS_LAST ? segments.size() : 0;
+  uint64_t wanted = 0;
   for (size_t s = 0; s < segments.size(); ++s) {
+    const Segment &segment = segments[s];
     std::string where = "segment " + std::to_string(s);
-    if (sessions[s]->model.get() != this)
+    if (&segment.session->owner() != this)
       throw Error(SAMBA_ERROR_ARGUMENT, where + ": the session belongs to another model");
-    if (segments[s].count > static_cast<size_t>(maxPosition) / sizeof(int32_t) || !segments[s].tokens)
+    if (segment.count > static_cast<size_t>(maxPosition) / sizeof(int32_t) || !segment.tokens)
       throw Error(SAMBA_ERROR_ARGUMENT, where + ": invalid tokens");
-    for (size_t i = 0; i < segments[s].count; ++i)
-      if (segments[s].tokens[i] < 0 || segments[s].tokens[i] >= manifest().vocabSize)
-        throw Error(SAMBA_ERROR_ARGUMENT, where + ": token id " + std::to_string(segments[s].tokens[i]) + " at index " +
+    if (segment.wanted > segment.count)
+      throw Error(SAMBA_ERROR_ARGUMENT, where + ": the logits of " + std::to_string(segment.wanted) +
+                                            " tokens are wanted, it has " + std::to_string(segment.count));
+    for (size_t i = 0; i < segment.count; ++i)
+      if (segment.tokens[i] < 0 || segment.tokens[i] >= manifest().vocabSize)
+        throw Error(SAMBA_ERROR_ARGUMENT, where + ": token id " + std::to_string(segment.tokens[i]) + " at index " +
                                               std::to_string(i) + " is outside the vocabulary of " +
                                               std::to_string(manifest().vocabSize));
-    checkContext(sessions[s]->position, segments[s].count);
-    if (rows == SAMBA_ROWS_ALL)
-      wanted += segments[s].count;
+    checkContext(segment.session->position(), segment.count);
+    wanted += segment.wanted;
   }
   uint64_t vocabSize = static_cast<uint64_t>(manifest().vocabSize);
   if (wanted > 0 && (!logits || wanted > capacity / vocabSize))
@@ -135,8 +133,8 @@ struct Model::Step {
   void add(const Session &session, const int32_t *ids, int64_t count) {
     tokens.insert(tokens.end(), ids, ids + count);
     segments.push_back(size());
-    positions.push_back(session.position);
-    states.push_back(session.state.data());
+    positions.push_back(session.position());
+    states.push_back(session.stateForStep());
   }
 };
 
@@ -168,11 +166,10 @@ void Model::run(Step &step, float *logits, int64_t first) {
   team.run(artefact.entry(), call);
 }
 
-void Model::evaluate(const std::vector<samba_segment> &segments, const std::vector<Session *> &sessions,
-                     samba_rows rows, float *logits, size_t capacity) {
-  check(segments, sessions, rows, logits, capacity);
+void Model::evaluate(const std::vector<Segment> &segments, float *logits, size_t capacity) {
+  check(segments, logits, capacity);
   uint64_t total = 0;
-  for (const samba_segment &segment : segments)
+  for (const Segment &segment : segments)
     total += segment.count;
   if (total == 0)
     return;
@@ -187,6 +184,8 @@ void Model::evaluate(const std::vector<samba_segment> &segments, const std::vect
   step.segments.reserve(segments.size() + 1);
   step.positions.reserve(segments.size());
   step.states.reserve(segments.size());
+  for (const Segment &segment : segments)
+    segment.session->prepare(static_cast<int64_t>(segment.count));
 
   size_t current = 0;  // segment
   size_t consumed = 0; // tokens of it
@@ -195,18 +194,17 @@ void Model::evaluate(const std::vector<samba_segment> &segments, const std::vect
     step.clear();
     size_t begin = current;
     while (current < segments.size() && step.size() < largest) {
-      const samba_segment &segment = segments[current];
+      const Segment &segment = segments[current];
       int64_t count = std::min<int64_t>(largest - step.size(), static_cast<int64_t>(segment.count - consumed));
       int64_t row = step.size();
-      step.add(*sessions[current], segment.tokens + consumed, count);
+      step.add(*segment.session, segment.tokens + consumed, count);
       consumed += static_cast<size_t>(count);
-      bool ends = consumed == segment.count;
-      if (rows == SAMBA_ROWS_ALL)
-        for (int64_t i = 0; i < count; ++i)
-          step.rows.push_back(row + i);
-      else if (rows == SAMBA_ROWS_LAST && ends)
-        step.rows.push_back(row + count - 1);
-      if (!ends)
+      // The first token with logits may be before this piece, in it or behind it.
+      int64_t firstWanted = static_cast<int64_t>(segment.count - segment.wanted) -
+                            static_cast<int64_t>(consumed - static_cast<size_t>(count));
+      for (int64_t i = std::max<int64_t>(0, firstWanted); i < count; ++i)
+        step.rows.push_back(row + i);
+      if (consumed < segment.count)
         break;
       ++current;
       consumed = 0;
@@ -216,6 +214,6 @@ void Model::evaluate(const std::vector<samba_segment> &segments, const std::vect
     if (!step.rows.empty())
       logits += step.rows.size() * static_cast<size_t>(manifest().vocabSize);
     for (size_t s = begin, i = 0; i < step.states.size(); ++s, ++i)
-      sessions[s]->position += step.segments[i + 1] - step.segments[i];
+      segments[s].session->advance(step.segments[i + 1] - step.segments[i]);
   }
 }

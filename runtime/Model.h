@@ -9,6 +9,8 @@
 #define RUNTIME_MODEL_H
 
 #include "runtime/Artefact.h"
+#include "runtime/Session.h"
+#include "runtime/StateLayout.h"
 #include "runtime/Team.h"
 #include "runtime/Tokenizer.h"
 #include "samba/samba.h"
@@ -34,25 +36,15 @@ private:
   std::unique_ptr<void, Free> memory;
 };
 
-class Model;
-
-/// One sequence.
-struct Session {
-  explicit Session(std::shared_ptr<Model> model);
-  void reset();
-
-  std::shared_ptr<Model> model;
-  Block state;
-  int64_t position = 0;
-};
-
 /// An artefact with the threads and the scratch memory to run it.
 class Model {
 public:
   Model(const std::string &path, const samba_options &options);
 
   const Manifest &manifest() const { return artefact.manifest(); }
+  uint64_t fingerprint() const { return artefact.fingerprint(); }
   const std::vector<samba_state_field> &stateFields() const { return fields; }
+  const StateLayout &stateLayout() const { return layout; }
   int32_t threads() const { return team.threads(); }
   int64_t chunk() const { return chunkTokens; }
   /// Null if the model has none.
@@ -61,17 +53,20 @@ public:
   const Tokenizer &requireTokenizer() const;
 
   void setProbe(samba_probe_callback callback, void *user);
-  /// samba_evaluate without segments of no tokens.
-  void evaluate(const std::vector<samba_segment> &segments, const std::vector<Session *> &sessions, samba_rows rows,
-                float *logits, size_t capacity);
+  /// The next tokens of a session, at least one, of which the logits of the last `wanted` are wanted.
+  struct Segment {
+    Session *session;
+    const int32_t *tokens;
+    size_t count, wanted;
+  };
+  void evaluate(const std::vector<Segment> &segments, float *logits, size_t capacity);
   /// Throws SAMBA_ERROR_CONTEXT_FULL.
   void checkContext(int64_t position, uint64_t more) const;
 
 private:
   struct Step;
 
-  void check(const std::vector<samba_segment> &segments, const std::vector<Session *> &sessions, samba_rows rows,
-             const float *logits, size_t capacity) const;
+  void check(const std::vector<Segment> &segments, const float *logits, size_t capacity) const;
   void reserveArena(int64_t tokens);
   void run(Step &step, float *logits, int64_t first);
   static void onProbe(void *user, int32_t index, const float *data, int64_t rows, int64_t columns);
@@ -79,6 +74,7 @@ private:
   Artefact artefact;
   std::unique_ptr<Tokenizer> pieces;
   std::vector<samba_state_field> fields; // points into the manifest
+  StateLayout layout;
   int64_t chunkTokens;
 
   std::mutex mutex; // of all below

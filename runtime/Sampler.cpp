@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 using namespace samba::runtime;
 
@@ -49,10 +50,23 @@ Sampler::Sampler(const samba_sampling &sampling) : sampling(sampling), random(sa
   require(sampling.min_p >= 0 && sampling.min_p <= 1, "min_p must be from 0 to 1");
   require(sampling.repeat_penalty > 0 && std::isfinite(sampling.repeat_penalty), "repeat_penalty must be above 0");
   require(sampling.repeat_window >= 0 && sampling.repeat_window <= 65536, "repeat_window must be from 0 to 65536");
+  require(std::isfinite(sampling.presence_penalty), "presence_penalty must be a number");
+  require(std::isfinite(sampling.frequency_penalty), "frequency_penalty must be a number");
+}
+
+void Sampler::setBias(int32_t token, float value) {
+  require(token >= 0, "the token of a bias must not be negative");
+  require(value < std::numeric_limits<float>::infinity(), "a bias must be a number or minus infinity");
+  bias[token] = value;
+}
+
+bool Sampler::remembers() const {
+  return sampling.repeat_window > 0 &&
+         (sampling.repeat_penalty != 1 || sampling.presence_penalty != 0 || sampling.frequency_penalty != 0);
 }
 
 void Sampler::accept(int32_t token) {
-  if (sampling.repeat_penalty == 1.0f || sampling.repeat_window == 0)
+  if (!remembers())
     return;
   recent.push_back(token);
   ++recentCount[token];
@@ -64,16 +78,33 @@ void Sampler::accept(int32_t token) {
   recent.pop_front();
 }
 
-float Sampler::penalised(const float *logits, size_t token) const {
-  float logit = logits[token];
-  if (recentCount.empty() || !recentCount.count(static_cast<int32_t>(token)))
-    return logit;
-  return logit > 0 ? logit / sampling.repeat_penalty : logit * sampling.repeat_penalty;
+/// The logits with bias and penalties.
+const float *Sampler::adjust(const float *logits, size_t vocabSize) {
+  if (bias.empty() && recentCount.empty())
+    return logits;
+  adjusted.assign(logits, logits + vocabSize);
+  for (const auto &[token, value] : bias)
+    if (static_cast<size_t>(token) < vocabSize)
+      adjusted[static_cast<size_t>(token)] += value;
+  for (const auto &[token, count] : recentCount) {
+    if (token < 0 || static_cast<size_t>(token) >= vocabSize)
+      continue;
+    float &logit = adjusted[static_cast<size_t>(token)];
+    if (sampling.repeat_penalty != 1)
+      logit = logit > 0 ? logit / sampling.repeat_penalty : logit * sampling.repeat_penalty;
+    logit -= sampling.presence_penalty + sampling.frequency_penalty * static_cast<float>(count);
+  }
+  return adjusted.data();
 }
 
 int32_t Sampler::sample(const float *logits, size_t vocabSize) {
   if (sampling.temperature == 0)
     return greedy(logits, vocabSize);
+  return draw(distribution(logits, vocabSize));
+}
+
+/// Fills the candidates; returns the sum of their weights.
+double Sampler::distribution(const float *logits, size_t vocabSize) {
   gather(logits, vocabSize);
   keepTopK();
   softmax();
@@ -82,6 +113,10 @@ int32_t Sampler::sample(const float *logits, size_t vocabSize) {
   double total = 0;
   for (const Candidate &candidate : candidates)
     total += candidate.weight;
+  return total;
+}
+
+int32_t Sampler::draw(double total) {
   double threshold = random.uniform() * total;
   for (const Candidate &candidate : candidates) {
     threshold -= candidate.weight;
@@ -95,28 +130,56 @@ int32_t Sampler::sample(const float *logits, size_t vocabSize) {
   throw Error(SAMBA_ERROR_INTERNAL, "sampling: no candidate has a probability");
 }
 
-int32_t Sampler::greedy(const float *logits, size_t vocabSize) const {
-  int32_t best = -1;
-  float bestLogit = 0;
-  for (size_t i = 0; i < vocabSize; ++i) {
-    float logit = penalised(logits, i);
-    if (!std::isnan(logit) && (best < 0 || logit > bestLogit)) {
-      best = static_cast<int32_t>(i);
-      bestLogit = logit;
-    }
+void Sampler::probabilities(const float *logits, size_t vocabSize, float *result) {
+  if (sampling.temperature == 0) {
+    int32_t best = greedy(logits, vocabSize);
+    std::fill_n(result, vocabSize, 0.0f);
+    result[best] = 1;
+    return;
   }
+  double total = distribution(logits, vocabSize);
+  std::fill_n(result, vocabSize, 0.0f);
+  for (const Candidate &candidate : candidates)
+    result[candidate.token] = static_cast<float>(candidate.weight / total);
+}
+
+/// Rejection: the proposal x is taken with probability min(1, p(x) / q(x)), else the token is drawn from what p has more
+/// than q. Together that is p.
+int32_t Sampler::choose(const float *logits, size_t vocabSize, int32_t proposed, const float *proposal) {
+  if (sampling.temperature == 0)
+    return greedy(logits, vocabSize);
+  double total = distribution(logits, vocabSize), probability = 0;
+  for (const Candidate &candidate : candidates)
+    if (candidate.token == proposed)
+      probability = candidate.weight / total;
+  if (random.uniform() * static_cast<double>(proposal[proposed]) < probability)
+    return proposed;
+  double left = 0;
+  for (Candidate &candidate : candidates) {
+    candidate.weight =
+        std::max(0.0, candidate.weight / total - static_cast<double>(proposal[static_cast<size_t>(candidate.token)]));
+    left += candidate.weight;
+  }
+  return left > 0 ? draw(left) : proposed; // only rounding can reject from equal distributions
+}
+
+int32_t Sampler::greedy(const float *logits, size_t vocabSize) {
+  const float *values = adjust(logits, vocabSize);
+  int32_t best = -1;
+  for (size_t i = 0; i < vocabSize; ++i)
+    if (!std::isnan(values[i]) && (best < 0 || values[i] > values[best]))
+      best = static_cast<int32_t>(i);
   if (best < 0)
     throw Error(SAMBA_ERROR_NUMERIC, "sampling: every logit is NaN");
   return best;
 }
 
 void Sampler::gather(const float *logits, size_t vocabSize) {
+  const float *values = adjust(logits, vocabSize);
   candidates.clear();
-  for (size_t i = 0; i < vocabSize; ++i) {
-    float logit = penalised(logits, i);
-    if (!std::isnan(logit))
-      candidates.push_back({logit, static_cast<int32_t>(i)});
-  }
+  for (size_t i = 0; i < vocabSize; ++i)
+    if (!std::isnan(values[i]))
+      candidates.push_back({values[i], static_cast<int32_t>(i)});
   if (candidates.empty())
     throw Error(SAMBA_ERROR_NUMERIC, "sampling: every logit is NaN");
 }

@@ -36,8 +36,11 @@ public:
   explicit Sampler(const samba_sampling &sampling);
 
   void accept(int32_t token);
-  /// Throws SAMBA_ERROR_NUMERIC if all logits are NaN.
+  void setBias(int32_t token, float bias);
+  /// Throws SAMBA_ERROR_NUMERIC if all logits are NaN, as do the next two.
   int32_t sample(const float *logits, size_t vocabSize);
+  void probabilities(const float *logits, size_t vocabSize, float *result);
+  int32_t choose(const float *logits, size_t vocabSize, int32_t proposed, const float *proposal);
 
 private:
   struct Candidate {
@@ -45,8 +48,11 @@ private:
     int32_t token;
   };
 
-  float penalised(const float *logits, size_t token) const;
-  int32_t greedy(const float *logits, size_t vocabSize) const;
+  bool remembers() const;
+  const float *adjust(const float *logits, size_t vocabSize);
+  int32_t greedy(const float *logits, size_t vocabSize);
+  double distribution(const float *logits, size_t vocabSize);
+  int32_t draw(double total);
   void gather(const float *logits, size_t vocabSize);
   void keepTopK();
   void softmax();
@@ -57,6 +63,8 @@ private:
   Random random;
   std::deque<int32_t> recent;
   std::unordered_map<int32_t, int32_t> recentCount;
+  std::unordered_map<int32_t, float> bias;
+  std::vector<float> adjusted;
   std::vector<Candidate> candidates;
 };
 

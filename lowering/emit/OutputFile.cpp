@@ -7,9 +7,11 @@
 
 #include "lowering/emit/OutputFile.h"
 
+#include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/Errno.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cerrno>
+#include <csignal>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -30,12 +32,37 @@ SignalBlock::SignalBlock() {
 
 SignalBlock::~SignalBlock() { pthread_sigmask(SIG_SETMASK, &before, nullptr); }
 
+namespace {
+
+/// The first temporary file installs LLVM's signal handlers, also for signals that whoever started the program wants to
+/// be ignored (nohup, a job in the background). Those stay ignored.
+class IgnoredSignals {
+public:
+  IgnoredSignals() {
+    for (int signal : {SIGHUP, SIGINT}) {
+      struct sigaction action;
+      if (sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN)
+        ignored.push_back(signal);
+    }
+  }
+  ~IgnoredSignals() {
+    for (int signal : ignored)
+      std::signal(signal, SIG_IGN);
+  }
+
+private:
+  llvm::SmallVector<int, 2> ignored;
+};
+
+} // namespace
+
 llvm::Expected<OutputFile> OutputFile::create(llvm::StringRef path, bool executable) {
   fs::file_status status;
   if (!fs::status(path, status) && fs::exists(status) && !fs::is_regular_file(status))
     return cannotWrite(path, "it exists and is not a regular file");
   unsigned mode = fs::all_read | fs::all_write | (executable ? unsigned(fs::all_exe) : 0u);
   SignalBlock block; // no signal between the file's appearance and its registration for removal
+  IgnoredSignals ignored;
   llvm::Expected<fs::TempFile> file = fs::TempFile::create(path + ".tmp%%%%%%%%", mode);
   if (!file)
     return cannotWrite(path, llvm::toString(file.takeError()));

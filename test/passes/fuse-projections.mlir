@@ -26,7 +26,7 @@ samba.weight @other from "other" : tensor<16x32xf32>
 // CHECK-LABEL: func.func private @mlp
 // CHECK-SAME: (%[[X:.*]]: tensor<?x32xf32>, %[[W:.*]]: tensor<32x32xf32>) -> tensor<?x16xf32> {
 // CHECK-NEXT: %[[Y:.*]] = samba.linear %[[X]], %[[W]] : tensor<?x32xf32>, tensor<32x32xf32> -> tensor<?x32xf32>
-// CHECK: %[[T:.*]] = tensor.dim %[[X]]
+// CHECK: %[[T:.*]] = tensor.dim %[[Y]]
 // CHECK-NEXT: %[[G:.*]] = tensor.extract_slice %[[Y]][0, 0] [%[[T]], 16] [1, 1]
 // CHECK-NEXT: %[[U:.*]] = tensor.extract_slice %[[Y]][0, 16] [%[[T]], 16] [1, 1]
 // CHECK-NEXT: samba.swiglu %[[G]], %[[U]]

@@ -18,6 +18,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Tools/Plugins/PassPlugin.h"
+#include "passes/KernelFusion.h"
 
 using namespace mlir;
 using namespace samba;
@@ -91,11 +92,10 @@ void breakSkip(ModuleOp module) {
 
 void breakTheta(ModuleOp module) { last<RotaryTableOp>(module).setTheta(APFloat(1.0001e4)); }
 
-// B starts one column early.
+// Columns start one early.
 void breakSlice(ModuleOp module) {
-  auto slice = last<tensor::ExtractSliceOp>(module, [](tensor::ExtractSliceOp op) {
-    return op.getStaticOffsets()[1] > 0 && llvm::any_of(op->getUsers(), llvm::IsaPred<SelectiveScanOp>);
-  });
+  auto slice =
+      last<tensor::ExtractSliceOp>(module, [](tensor::ExtractSliceOp op) { return op.getStaticOffsets()[1] > 0; });
   SmallVector<int64_t> offsets(slice.getStaticOffsets());
   --offsets[1];
   slice.setStaticOffsets(offsets);
@@ -135,10 +135,29 @@ struct Break : public PassWrapper<Break, OperationPass<ModuleOp>> {
   Mistake mistake;
 };
 
+/// Fuses norms as samba-fuse-norm does, and changes the last one in attention.
+struct BreakFusion : public PassWrapper<BreakFusion, OperationPass<func::FuncOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(BreakFusion)
+
+  StringRef getArgument() const override { return "test-break-fusion"; }
+  StringRef getDescription() const override { return "fuses norms, one of them wrongly"; }
+
+  void runOnOperation() override {
+    KernelFuser fuser(getOperation(), getArgument(), {});
+    int64_t fused = fuser.fuse(
+        [](const FusionEdge &edge) { return isa<RmsNormOp>(edge.producer) && isa<LinearOp>(edge.use->getOwner()); });
+    RmsNormOp last;
+    getOperation().walk([&](RmsNormOp norm) { last = norm; });
+    if (fused > 0 && getOperation().getSymName() == "attention")
+      last.setEps(APFloat(1.0e-6f));
+  }
+};
+
 } // namespace
 
 extern "C" LLVM_ATTRIBUTE_WEAK PassPluginLibraryInfo mlirGetPassPluginInfo() {
   return {MLIR_PLUGIN_API_VERSION, "Miscompiles", LLVM_VERSION_STRING, [] {
+            PassRegistration<BreakFusion>();
             for (auto [name, mistake] : kMistakes)
               registerPass([name = name, mistake = mistake] { return std::make_unique<Break>(name, mistake); });
           }};

@@ -1,5 +1,6 @@
 """Runs the compiled samba-tiny on the prompts of generation.json, as text and as token ids, and compares prompt, tokens,
-text and the logits after the prompt with what was stored: check_samba_tiny.py ARTEFACT MODEL_DIR SCRATCH_DIR."""
+text and the logits after the prompt with what was stored."""
+import argparse
 import json
 import math
 import os
@@ -8,12 +9,17 @@ import sys
 
 import safetensors
 
-TOLERANCE = 3e-5  # of the logits, in norm
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("artefact")
+parser.add_argument("model", help="directory of samba-tiny")
+parser.add_argument("scratch", help="directory for files")
+parser.add_argument("--tolerance", type=float, default=3e-5, help="of the logits, in norm")
+parser.add_argument("--only-logits", action="store_true")
+arguments = parser.parse_args()
 
-artefact, model, scratch = sys.argv[1:]
-with open(os.path.join(model, "generation.json"), encoding="utf-8") as file:
+with open(os.path.join(arguments.model, "generation.json"), encoding="utf-8") as file:
     cases = json.load(file)
-golden = safetensors.load(os.path.join(model, "generation.safetensors"))
+golden = safetensors.load(os.path.join(arguments.model, "generation.safetensors"))
 worst = 0.0
 
 
@@ -25,19 +31,21 @@ def check(name, what, found, expected):
 for name, case in cases.items():
     prompt, greedy, last = (list(golden[f"{name}/{part}"][1]) for part in ("prompt", "greedy", "last_logits"))
     check(name, "stored tokens", greedy, case["greedy_ids"])
-    tokens = os.path.join(scratch, "tokens.json")
+    tokens = os.path.join(arguments.scratch, "tokens.json")
     with open(tokens, "w", encoding="utf-8") as file:
         json.dump(prompt, file)
     for source in ["--prompt", case["prompt"]], ["--tokens", tokens]:
-        logits = os.path.join(scratch, "logits")
-        command = ["samba-run", artefact, *source, "-n", str(len(greedy)), "--json", "--dump-logits", logits]
+        length = 0 if arguments.only_logits else len(greedy)
+        logits = os.path.join(arguments.scratch, "logits")
+        command = ["samba-run", arguments.artefact, *source, "-n", str(length), "--json", "--dump-logits", logits]
         result = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
         check(name, "prompt", result["prompt_tokens"], prompt)
-        check(name, "tokens", result["tokens"], greedy)
-        check(name, "text", result["text"], case["continuation"])
+        if not arguments.only_logits:
+            check(name, "tokens", result["tokens"], greedy)
+            check(name, "text", result["text"], case["continuation"])
         row = safetensors.load(logits)["logits"][1][-len(last) :]
         error = math.dist(row, last) / math.hypot(*last)
-        if not error <= TOLERANCE:
+        if not error <= arguments.tolerance:
             sys.exit(f"{name}: logits: relative error {error:.3g}")
         worst = max(worst, error)
 print(f"{len(cases)} prompts, largest relative error of the logits {worst:.3g}")

@@ -1,26 +1,30 @@
 """Ends a compilation by a signal and looks at what it leaves behind: interrupt.py SIGNAL FOLDER OUTPUT COMMAND...
 
 FOLDER is empty before. It happens twice: soon after the start, and as soon as a file appears in FOLDER, that is while
-it is being written. OUTPUT must never be there; after a signal that a program can handle, FOLDER is empty again."""
+it is being written. OUTPUT must never be there; after a signal that a program can handle, FOLDER is empty again.
+
+With "ignored" before SIGNAL, whoever starts the compilation wants it to ignore the signal, as nohup does: it finishes."""
 import os
 import signal
 import subprocess
 import sys
 import time
 
-name, folder, output, *command = sys.argv[1:]
+arguments = sys.argv[1:]
+ignored = arguments[0] == "ignored"
+name, folder, output, *command = arguments[1:] if ignored else arguments
 number = getattr(signal, name)
 
 
-def unignore():
+def prepare():
     """A shell ignores some signals for what it runs in the background."""
     if number != signal.SIGKILL:
-        signal.signal(number, signal.SIG_DFL)
+        signal.signal(number, signal.SIG_IGN if ignored else signal.SIG_DFL)
 
 
 def run(when):
     """True if the signal came in time."""
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, preexec_fn=unignore)
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, preexec_fn=prepare)
     deadline = time.monotonic() + 60
     while process.poll() is None and not when():
         if time.monotonic() > deadline:
@@ -49,6 +53,10 @@ def wait_a_little():
     return True
 
 
+if ignored:
+    if run(lambda: os.listdir(folder)) or os.listdir(folder) != [output]:
+        sys.exit(f"ignored {name} has stopped the compilation")
+    sys.exit()
 if not run(wait_a_little):
     sys.exit("the compilation was done before it could be interrupted")
 check("at the start")

@@ -20,7 +20,7 @@ namespace {
 class Collector : public remark::detail::MLIRRemarkStreamerBase {
 public:
   Collector(std::shared_ptr<FusionDecisions> decisions, llvm::StringRef filter)
-      : decisions(std::move(decisions)), filter(filter) {}
+      : decisions(std::move(decisions)), filter(filter.empty() ? ".*" : filter) {}
 
   void streamOptimizationRemark(const remark::detail::Remark &remark) override {
     if (!filter.match(remark.getRemarkName()))
@@ -59,7 +59,7 @@ llvm::StringRef FusionDecision::value(llvm::StringRef key) const {
 std::shared_ptr<FusionDecisions> samba::collectFusionRemarks(MLIRContext &context, llvm::StringRef filter) {
   auto decisions = std::make_shared<FusionDecisions>();
   remark::RemarkCategories categories;
-  categories.all = "samba-fusion";
+  categories.passed = categories.missed = categories.failed = categories.analysis = "samba-fusion";
   (void)remark::enableOptimizationRemarks(context, std::make_unique<Collector>(decisions, filter),
                                           std::make_unique<remark::RemarkEmittingPolicyAll>(), categories);
   return decisions;

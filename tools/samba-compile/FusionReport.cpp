@@ -30,7 +30,8 @@ h1 { font-size:1.7rem; margin:0 0 .3rem } h2 { font-size:1.2rem; margin:2.2rem 0
 .soft { color:var(--soft) } table { border-collapse:collapse; width:100%; font-variant-numeric:tabular-nums }
 th { text-align:left; font-weight:600; color:var(--soft); font-size:.85rem }
 th,td { padding:.35rem .6rem; border-bottom:1px solid var(--line); vertical-align:top }
-td.n,th.n { text-align:right } .good { color:var(--good) } .bad { color:var(--bad) }
+td.n,th.n { text-align:right } td.good,td.bad { white-space:nowrap }
+.good { color:var(--good) } .bad { color:var(--bad) }
 .functions { display:grid; grid-template-columns:repeat(auto-fit,minmax(250px,1fr)); gap:1.2rem; align-items:start }
 .function { background:var(--wash); border:1px solid var(--line); border-radius:10px; padding:.8rem }
 .function h3 { margin:0 0 .6rem; font-size:1rem } .arrow { text-align:center; color:var(--soft); font-size:.8rem;

@@ -7,6 +7,7 @@
 
 #include "tools/samba-compile/Options.h"
 
+#include "tools/CommandLine.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
@@ -154,21 +155,6 @@ llvm::Error parseFusion(const CommandLine &line, CompileOptions &options) {
   exit(0);
 }
 
-// The library reports over several lines, each with the program's name; here it is one, without.
-std::string oneLine(llvm::StringRef text, llvm::StringRef program) {
-  std::string line;
-  while (!text.empty()) {
-    llvm::StringRef part;
-    std::tie(part, text) = text.split('\n');
-    part.consume_front(program);
-    part.consume_front(": ");
-    part = part.split("  Try:").first;
-    if (!part.trim().empty())
-      line += (line.empty() ? "" : " ") + part.trim().str();
-  }
-  return line;
-}
-
 llvm::Error check(const CommandLine &line, const CompileOptions &options) {
   auto given = [](const auto &option) { return option.getNumOccurrences() > 0; };
   bool resumed = options.compileFrom.has_value();
@@ -225,14 +211,10 @@ llvm::Expected<CompileOptions> samba::parseCommandLine(int argc, char **argv) {
   forgetForeignOptions();
   static CommandLine line;
   cl::SetVersionPrinter([](llvm::raw_ostream &stream) { stream << "samba-mlir " SAMBA_VERSION "\n"; });
-  std::string messages;
-  llvm::raw_string_ostream stream(messages);
-  if (!cl::ParseCommandLineOptions(argc, argv,
-                                   "Compiles a SAMBA model: checkpoint directory in, native code and packed weights "
-                                   "out.\n",
-                                   &stream))
-    return llvm::createStringError(messages.empty() ? "invalid command line (see --help)"
-                                                    : oneLine(messages, llvm::sys::path::filename(argv[0])));
+  if (llvm::Error error = readCommandLine(argc, argv,
+                                          "Compiles a SAMBA model: checkpoint directory in, native code and packed "
+                                          "weights out.\n"))
+    return std::move(error);
 
   if (line.fusion == "help")
     listFusions();

@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <stdexcept>
 #include <string>
@@ -29,6 +30,10 @@ void samba::run::print(std::string_view text) {
       throw std::runtime_error(std::string("cannot write to standard output: ") + std::strerror(errno));
     text.remove_prefix(static_cast<size_t>(written));
   }
+}
+
+void samba::run::warn(const std::string &message) {
+  std::fprintf(stderr, "samba-run: warning: %s\n", message.c_str());
 }
 
 void samba::run::installSignals() {

@@ -8,6 +8,7 @@
 #ifndef TOOLS_SAMBA_RUN_CONSOLE_H
 #define TOOLS_SAMBA_RUN_CONSOLE_H
 
+#include <string>
 #include <string_view>
 
 namespace samba::run {
@@ -17,6 +18,9 @@ struct ClosedPipe {};
 
 /// Writes to standard output at once. Throws ClosedPipe, or std::runtime_error if it cannot be written (disk full).
 void print(std::string_view text);
+
+/// One line on standard error.
+void warn(const std::string &message);
 
 /// Makes Ctrl-C (the first one; a second one ends the program) only set a mark, a closed pipe an error of print(), and a
 /// file that may not grow an error of its writer.

@@ -7,8 +7,10 @@
 
 #include "tools/samba-run/Generate.h"
 #include "tools/samba-run/Console.h"
+#include "tools/samba-run/Continuation.h"
 #include "tools/samba-run/Dump.h"
 #include "tools/samba-run/Input.h"
+#include "tools/samba-run/PromptCache.h"
 
 #include <algorithm>
 #include <chrono>
@@ -34,21 +36,16 @@ private:
 /// One run: a prompt and what the model makes of it.
 class Generation {
 public:
-  Generation(const Model &model, const Options &options)
-      : model(model), options(options), session(model), sampler(options.sampling) {
-    if (model.hasTokenizer())
-      detokenizer.emplace(model);
-    else if (!options.json && options.generate > 0)
+  Generation(const Model &model, const Options &options, const Limits &limits)
+      : model(model), options(options), limits(limits), session(startSession()), continuation(model, options.wish) {
+    if (!model.hasTokenizer() && !options.json && options.wish.tokens > 0)
       throw std::runtime_error("model '" + std::string(model.name()) + "' has no tokenizer: --json prints token ids");
     readPrompt();
   }
 
   void feedPrompt();
   void continuePrompt();
-  void finishText() {
-    if (detokenizer)
-      show(detokenizer->finish());
-  }
+  void finish();
   ordered_json json(double loadSeconds) const;
   /// Throws what ended the generation early, if something did.
   void rethrow() const {
@@ -58,37 +55,54 @@ public:
   void printStatistics() const;
 
 private:
+  Session startSession() const {
+    return options.loadState ? Session::load(model, *options.loadState) : Session(model);
+  }
   void readPrompt();
+  std::vector<int64_t> placesToStop() const;
   bool feedBack();
-  void show(const std::string &more);
+  bool mayGoOn();
+  void show(const std::string &text) const {
+    if (!options.json)
+      print(text);
+  }
 
   const Model &model;
   const Options &options;
+  const Limits &limits;
   Session session;
-  Sampler sampler;
-  std::optional<Detokenizer> detokenizer; // has seen the prompt, so that the text goes on from there
-  std::vector<int32_t> prompt, tokens;
-  std::vector<float> logits; // the last token's row at the end
-  std::string text;
-  std::string stop = "length";
+  Continuation continuation;
+  std::optional<PromptCache> cache;
+  std::vector<int32_t> prompt; // what is fed before the first choice
+  std::vector<float> logits;   // the last token's row at the end
+  std::string early;           // the limit that ended it
   std::optional<Exception> full;     // the context is
   int64_t promptDone = 0, steps = 0; // tokens fed, of the prompt and one by one
+  int64_t cached = 0;                // tokens of the prompt that the cache knew
   double promptSeconds = 0, stepSeconds = 0;
 };
 
 void Generation::readPrompt() {
   if (options.tokensFile)
     prompt = readTokens(*options.tokensFile, model.vocabSize());
-  else
-    prompt = model.tokenize(options.promptFile ? readFile(*options.promptFile) : *options.prompt);
+  else if (options.promptFile || options.prompt)
+    prompt = model.tokenize(options.promptFile ? readFile(*options.promptFile) : *options.prompt, !options.loadState);
+  if (options.loadState && session.note() > 0 && session.note() <= model.vocabSize())
+    prompt.insert(prompt.begin(), static_cast<int32_t>(session.note() - 1));
+  session.setNote(0);
   if (prompt.empty())
-    throw std::runtime_error("the prompt has no tokens");
+    throw std::runtime_error(options.loadState ? "'" + *options.loadState + "' has no token to go on with: give a prompt"
+                                               : "the prompt has no tokens");
 }
 
-void Generation::show(const std::string &more) {
-  text += more;
-  if (!options.json)
-    print(more);
+/// Lengths of the prompt at which there is something to do.
+std::vector<int64_t> Generation::placesToStop() const {
+  int64_t total = static_cast<int64_t>(prompt.size());
+  std::vector<int64_t> places = cache ? PromptCache::lengths(total) : std::vector<int64_t>();
+  if (options.saveState && options.wish.tokens == 0)
+    places.push_back(total - 1);
+  places.push_back(total);
+  return places;
 }
 
 void Generation::feedPrompt() {
@@ -101,24 +115,44 @@ void Generation::feedPrompt() {
   if (options.dumpHidden)
     hiddenDump.emplace(*options.dumpHidden, model, total);
   bool all = logitsDump || hiddenDump;
+  if (options.promptCache) {
+    cache.emplace(model, *options.promptCache, static_cast<uint64_t>(options.promptCacheMegabytes) << 20);
+    if (std::optional<Session> known = cache->find(prompt)) {
+      session = std::move(*known);
+      promptDone = cached = session.position();
+    }
+  }
 
   size_t vocabSize = static_cast<size_t>(model.vocabSize());
   logits.resize(vocabSize * static_cast<size_t>(all ? std::min(total, model.chunk()) : 1));
-  while (promptDone < total && !interrupted()) {
-    int64_t count = std::min(total - promptDone, model.chunk());
-    bool last = promptDone + count == total;
-    if (hiddenDump)
-      hiddenDump->begin(promptDone);
-    session.evaluate(prompt.data() + promptDone, static_cast<size_t>(count),
-                     all    ? SAMBA_ROWS_ALL
-                     : last ? SAMBA_ROWS_LAST
-                            : SAMBA_ROWS_NONE,
-                     logits.data(), logits.size());
-    if (logitsDump)
-      logitsDump->add(logits.data(), count);
-    promptDone += count;
-    if (last && all)
-      logits.erase(logits.begin(), logits.begin() + static_cast<ptrdiff_t>((count - 1) * model.vocabSize()));
+  for (int64_t place : placesToStop()) {
+    bool fresh = promptDone < place;
+    while (promptDone < place && mayGoOn()) {
+      int64_t count = limits.clip(std::min(place - promptDone, model.chunk()), promptDone);
+      bool last = promptDone + count == total;
+      if (hiddenDump)
+        hiddenDump->begin(promptDone);
+      session.evaluate(prompt.data() + promptDone, static_cast<size_t>(count),
+                       all    ? SAMBA_ROWS_ALL
+                       : last ? SAMBA_ROWS_LAST
+                              : SAMBA_ROWS_NONE,
+                       logits.data(), logits.size());
+      if (logitsDump)
+        logitsDump->add(logits.data(), count);
+      promptDone += count;
+      if (last && all)
+        logits.erase(logits.begin(), logits.begin() + static_cast<ptrdiff_t>((count - 1) * model.vocabSize()));
+    }
+    if (promptDone < place)
+      break;
+    if (place == total - 1 && options.saveState && options.wish.tokens == 0) {
+      session.setNote(static_cast<int64_t>(prompt.back()) + 1);
+      session.save(*options.saveState);
+      session.setNote(0);
+    }
+    if (cache && fresh && place < total)
+      if (std::string warning = cache->store(session, prompt); !warning.empty())
+        warn(warning);
   }
   promptSeconds = watch.seconds();
   if (promptDone < total)
@@ -129,22 +163,23 @@ void Generation::feedPrompt() {
     hiddenDump->commit();
   if (options.dumpState)
     dumpState(*options.dumpState, model, session);
-  for (int32_t token : prompt) {
-    sampler.accept(token);
-    if (detokenizer)
-      detokenizer->push(token);
-  }
+  continuation.see(prompt);
+}
+
+bool Generation::mayGoOn() {
+  if (early.empty())
+    early = limits.reached(promptDone + static_cast<int64_t>(continuation.tokens().size())).value_or("");
+  return early.empty();
 }
 
 /// Feeds the last generated token. False if the context is full: what fits is shown before the failure is.
 bool Generation::feedBack() {
   try {
-    session.evaluate(&tokens.back(), 1, SAMBA_ROWS_LAST, logits.data(), logits.size());
+    session.evaluate(&continuation.tokens().back(), 1, SAMBA_ROWS_LAST, logits.data(), logits.size());
   } catch (const Exception &error) {
     if (error.status() != SAMBA_ERROR_CONTEXT_FULL)
       throw;
     full = error;
-    stop = "context";
     return false;
   }
   ++steps;
@@ -153,23 +188,23 @@ bool Generation::feedBack() {
 
 void Generation::continuePrompt() {
   Stopwatch watch;
-  while (static_cast<int64_t>(tokens.size()) < options.generate) {
-    if (interrupted()) {
-      stop = "interrupted";
+  while (!continuation.ended() && mayGoOn()) {
+    if (!continuation.tokens().empty() && !feedBack())
       break;
-    }
-    if (!tokens.empty() && !feedBack())
-      break;
-    int32_t token = sampler.sample(logits.data(), static_cast<size_t>(model.vocabSize()));
-    tokens.push_back(token);
-    sampler.accept(token);
+    show(continuation.step(logits.data()));
     stepSeconds = watch.seconds();
-    if (token == model.eos() && !options.ignoreEos) {
-      stop = "eos";
-      break;
-    }
-    if (detokenizer)
-      show(detokenizer->push(token));
+  }
+}
+
+void Generation::finish() {
+  bool whole = promptDone == static_cast<int64_t>(prompt.size());
+  if (whole && early.empty())
+    continuePrompt();
+  show(continuation.finish(full ? "context" : early));
+  if (whole && options.saveState && options.wish.tokens > 0) {
+    if (!continuation.tokens().empty())
+      session.setNote(static_cast<int64_t>(continuation.tokens().back()) + 1);
+    session.save(*options.saveState);
   }
 }
 
@@ -179,35 +214,33 @@ ordered_json rate(int64_t tokens, double seconds) {
 }
 
 ordered_json Generation::json(double loadSeconds) const {
-  return {{"prompt_tokens", prompt},
-          {"tokens", tokens},
-          {"text", detokenizer ? ordered_json(text) : ordered_json(nullptr)},
-          {"stop", interrupted() ? "interrupted" : stop},
-          {"timings",
-           {{"load_s", loadSeconds},
-            {"prompt_s", promptSeconds},
-            {"prompt_tokens_per_s", rate(promptDone, promptSeconds)},
-            {"generation_s", stepSeconds},
-            {"generation_tokens_per_s", rate(steps, stepSeconds)}}}};
+  ordered_json object = {{"prompt_tokens", prompt}};
+  continuation.describe(object);
+  if (cache)
+    object["cached_tokens"] = cached;
+  object["timings"] = {{"load_s", loadSeconds},
+                       {"prompt_s", promptSeconds},
+                       {"prompt_tokens_per_s", rate(promptDone - cached, promptSeconds)},
+                       {"generation_s", stepSeconds},
+                       {"generation_tokens_per_s", rate(steps, stepSeconds)}};
+  return object;
 }
 
 void Generation::printStatistics() const {
-  std::fprintf(stderr, "prompt: %lld tokens, %.1f tokens/s", static_cast<long long>(promptDone),
-               promptSeconds > 0 ? static_cast<double>(promptDone) / promptSeconds : 0.0);
+  std::fprintf(stderr, "prompt: %lld tokens, %.1f tokens/s", static_cast<long long>(promptDone - cached),
+               promptSeconds > 0 ? static_cast<double>(promptDone - cached) / promptSeconds : 0.0);
   if (steps > 0)
-    std::fprintf(stderr, "; generation: %zu tokens, %.1f tokens/s", tokens.size(),
+    std::fprintf(stderr, "; generation: %zu tokens, %.1f tokens/s", continuation.tokens().size(),
                  stepSeconds > 0 ? static_cast<double>(steps) / stepSeconds : 0.0);
   std::fprintf(stderr, "\n");
 }
 
 } // namespace
 
-void samba::run::generate(const Model &model, const Options &options, double loadSeconds) {
-  Generation generation(model, options);
+void samba::run::generate(const Model &model, const Options &options, const Limits &limits, double loadSeconds) {
+  Generation generation(model, options, limits);
   generation.feedPrompt();
-  if (!interrupted())
-    generation.continuePrompt();
-  generation.finishText();
+  generation.finish();
   if (options.json)
     print(generation.json(loadSeconds).dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n");
   else if (::isatty(STDOUT_FILENO))

@@ -9,13 +9,13 @@
 #define TOOLS_SAMBA_RUN_GENERATE_H
 
 #include "samba/samba.hpp"
-#include "tools/samba-run/Options.h"
+#include "tools/samba-run/Limits.h"
 
 namespace samba::run {
 
 /// Feeds the prompt, writes the files that were asked for, generates and prints. `loadSeconds` is for the timings.
 /// Throws std::runtime_error, UsageError or ClosedPipe.
-void generate(const Model &model, const Options &options, double loadSeconds);
+void generate(const Model &model, const Options &options, const Limits &limits, double loadSeconds);
 
 } // namespace samba::run
 

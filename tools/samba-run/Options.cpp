@@ -7,6 +7,7 @@
 
 #include "tools/samba-run/Options.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdlib>
@@ -52,12 +53,32 @@ using Flags = std::map<std::string, std::function<void()>>;
 using Values = std::map<std::string, std::function<void(const std::string &option, const std::string &value)>>;
 
 constexpr int64_t maxTokenCount = std::numeric_limits<int32_t>::max();
+constexpr int64_t maxMegabytes = int64_t(1) << 40;
+
+float parseFinite(const std::string &option, const std::string &text) {
+  return parseNumber(option, text, [](float) { return true; }, "a number");
+}
+
+/// "ID=X", several of them separated by commas.
+void parseBias(const std::string &option, const std::string &text, std::map<int32_t, float> &bias) {
+  for (size_t begin = 0; begin <= text.size();) {
+    size_t end = std::min(text.find(',', begin), text.size());
+    std::string pair = text.substr(begin, end - begin);
+    size_t equals = pair.find('=');
+    if (equals == std::string::npos)
+      throw UsageError(option + ": expected ID=NUMBER, found '" + pair + "'");
+    int32_t token = static_cast<int32_t>(parseInteger(option, pair.substr(0, equals), 0, maxTokenCount));
+    std::string value = pair.substr(equals + 1);
+    bias[token] = value == "-inf" ? -std::numeric_limits<float>::infinity() : parseFinite(option, value);
+    begin = end + 1;
+  }
+}
 
 Flags flagsOf(Options &options) {
   return {
       {"--help", [&] { options.help = true; }},       {"-h", [&] { options.help = true; }},
       {"--version", [&] { options.version = true; }}, {"--info", [&] { options.info = true; }},
-      {"--json", [&] { options.json = true; }},       {"--ignore-eos", [&] { options.ignoreEos = true; }},
+      {"--json", [&] { options.json = true; }},       {"--ignore-eos", [&] { options.wish.ignoreEos = true; }},
       {"--verify", [&] { options.verify = true; }},
   };
 }
@@ -67,7 +88,7 @@ Values valuesOf(Options &options, std::string &draws, bool &temperature) {
   auto text = [](std::optional<std::string> &target) {
     return [&target](const std::string &, const std::string &value) { target = value; };
   };
-  samba_sampling &sampling = options.sampling;
+  samba_sampling &sampling = options.wish.sampling;
   return {
       {"--prompt", text(options.prompt)},
       {"--prompt-file", text(options.promptFile)},
@@ -76,7 +97,29 @@ Values valuesOf(Options &options, std::string &draws, bool &temperature) {
       {"--dump-logits", text(options.dumpLogits)},
       {"--dump-hidden", text(options.dumpHidden)},
       {"--dump-state", text(options.dumpState)},
-      {"-n", [&](auto &o, auto &v) { options.generate = parseInteger(o, v, 0, maxTokenCount); }},
+      {"--save-state", text(options.saveState)},
+      {"--load-state", text(options.loadState)},
+      {"--prompt-cache", text(options.promptCache)},
+      {"--prompt-cache-size",
+       [&](auto &o, auto &v) { options.promptCacheMegabytes = parseInteger(o, v, 1, maxMegabytes); }},
+      {"-n", [&](auto &o, auto &v) { options.wish.tokens = parseInteger(o, v, 0, maxTokenCount); }},
+      {"--stop",
+       [&](auto &o, auto &v) {
+         if (v.empty())
+           throw UsageError(o + ": expected a text, found nothing");
+         options.wish.stops.push_back(v);
+       }},
+      {"--logit-bias", [&](auto &o, auto &v) { parseBias(o, v, options.wish.bias); }},
+      {"--logprobs",
+       [&](auto &o, auto &v) { options.wish.logprobs = static_cast<int32_t>(parseInteger(o, v, 0, maxTokenCount)); }},
+      {"--presence-penalty", [&](auto &o, auto &v) { sampling.presence_penalty = parseFinite(o, v); }},
+      {"--frequency-penalty", [&](auto &o, auto &v) { sampling.frequency_penalty = parseFinite(o, v); }},
+      {"--deadline",
+       [&](auto &o, auto &v) {
+         options.deadline = static_cast<double>(
+             parseNumber(o, v, [](float x) { return x > 0; }, "a number of seconds above 0"));
+       }},
+      {"--max-memory", [&](auto &o, auto &v) { options.maxMemory = parseInteger(o, v, 1, maxMegabytes); }},
       {"--context", [&](auto &o, auto &v) { options.context = parseInteger(o, v, 1, maxTokenCount); }},
       {"--max-tokens", [&](auto &o, auto &v) { options.maxTokens = parseInteger(o, v, 1, maxTokenCount); }},
       {"--chunk", [&](auto &o, auto &v) { options.chunk = parseInteger(o, v, 1, SAMBA_MAX_CHUNK); }},
@@ -116,12 +159,20 @@ void checkCombination(const Options &options, const std::string &draws, bool tem
                options.scoreFile.has_value();
   if (inputs > 1)
     throw UsageError("--prompt, --prompt-file, --tokens and --score exclude each other");
-  if (inputs == 0 && !options.info)
-    throw UsageError("nothing to do: give --prompt, --prompt-file, --tokens, --score or --info (see --help)");
-  if (options.scoreFile && (options.dumpLogits || options.dumpHidden || options.dumpState))
+  if (inputs == 0 && !options.info && !options.loadState)
+    throw UsageError("nothing to do: give --prompt, --prompt-file, --tokens, --score, --load-state or --info"
+                     " (see --help)");
+  bool dumps = options.dumpLogits || options.dumpHidden || options.dumpState;
+  if (options.scoreFile && dumps)
     throw UsageError("--score cannot be combined with --dump-logits, --dump-hidden or --dump-state");
-  if (!options.scoreFile && (options.context || options.maxTokens))
-    throw UsageError("--context and --max-tokens need --score");
+  if (options.scoreFile && (options.saveState || options.loadState || options.promptCache))
+    throw UsageError("--score cannot be combined with --save-state, --load-state or --prompt-cache");
+  if (options.promptCache && (dumps || options.loadState))
+    throw UsageError("--prompt-cache cannot be combined with --load-state or dumps, which need all of the prompt");
+  if (!options.scoreFile && options.context)
+    throw UsageError("--context needs --score");
+  if (options.wish.logprobs && !options.json)
+    throw UsageError("--logprobs needs --json");
   if (!draws.empty() && !temperature)
     throw UsageError(draws + " needs --temp, without which the most probable token is taken");
 }
@@ -168,48 +219,4 @@ Options samba::run::parseOptions(int argc, const char *const *argv, bool carries
     throw UsageError("no model given (see --help)");
   checkCombination(options, draws, temperature);
   return options;
-}
-
-std::string samba::run::helpText(const std::string &program, bool carriesModel) {
-  std::string usage = program + (carriesModel ? "" : " MODEL");
-  return "usage: " + usage + " --prompt TEXT [options]      continue a text\n" + //
-         "       " + usage + " --score FILE [options]       measure how well a text is predicted\n" + "       " +
-         usage + " --info                       print the manifest of the model\n" + R"(
-Input (one of them):
-  --prompt TEXT          the text to continue
-  --prompt-file FILE     the same, from a file
-  --tokens FILE          token ids to continue, from a JSON array; nothing is added to them
-  --score FILE           print tokens, negative log likelihood (nats) and perplexity as JSON; FILE is text, or a JSON
-                         array of token ids if its name ends in .json
-
-Generation:
-  -n N                   tokens to generate at most, or 0 to only read the prompt (default 128)
-  --temp T               temperature; 0 takes the most probable token (default 0)
-  --top-k K              draw from the K most probable tokens only; 0: from all (default 0; needs --temp)
-  --top-p P              draw from the fewest tokens that have probability P together, 0 < P <= 1 (default 1; needs
-                         --temp)
-  --min-p P              drop tokens with less than P times the best one's probability (default 0; needs --temp)
-  --repeat-penalty R     divide positive logits of the last 64 tokens by R, multiply others (default 1)
-  --seed S               of the random numbers; the same seed gives the same text (default 0)
-  --ignore-eos           do not stop at the end-of-sequence token
-  --json                 print prompt and generated token ids, text and timings (seconds) as one JSON object at the end
-
-Scoring:
-  --context C            cut the ids into pieces of C, each predicted from a fresh state (default: one piece)
-  --max-tokens M         use only the first M ids (default: all)
-
-Files (safetensors, f32), for all T prompt tokens:
-  --dump-logits FILE     logits [T, vocabulary]
-  --dump-hidden FILE     hidden/embeddings, hidden/layerN, hidden/norm_f [T, width]
-  --dump-state FILE      state/layerN/conv [K-1, D], /ssm [D, states], /key and /value [heads, window, head size]
-                         after the last prompt token
-
-Machine:
-  --threads N            (default: OMP_NUM_THREADS, or the number of usable cores)
-  --chunk N              prompt tokens per step; bounds the memory, changes results by rounding only (default 512)
-  --verify               check the checksum of the weights also if they are larger than 256 MiB
-  --help, --version
-
-Exit status: 0; 1 for a failure; 2 for a wrong command line; 130 after Ctrl-C.
-)";
 }

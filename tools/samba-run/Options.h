@@ -11,9 +11,11 @@
 #include "samba/samba.h"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace samba::run {
 
@@ -22,17 +24,32 @@ struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// How to continue a prompt.
+struct Wish {
+  int64_t tokens = 128; // at most
+  samba_sampling sampling = SAMBA_SAMPLING_INIT;
+  std::map<int32_t, float> bias; // by token
+  std::vector<std::string> stops;
+  bool ignoreEos = false;
+  std::optional<int32_t> logprobs; // how many tokens are told with their log probabilities, beside the chosen one
+};
+
 struct Options {
-  bool help = false, version = false, info = false, json = false, ignoreEos = false, verify = false;
+  bool help = false, version = false, info = false, json = false, verify = false;
   std::string model; // empty: the artefact that the program carries
   std::optional<std::string> prompt, promptFile, tokensFile, scoreFile;
   std::optional<std::string> dumpLogits, dumpHidden, dumpState;
-  int64_t generate = 128;
-  samba_sampling sampling = SAMBA_SAMPLING_INIT;
+  std::optional<std::string> saveState, loadState, promptCache;
+  int64_t promptCacheMegabytes = 1024;
+  Wish wish;
   int32_t threads = 0;
   int64_t chunk = SAMBA_DEFAULT_CHUNK;
   int64_t context = 0;   // 0: all ids in one piece
-  int64_t maxTokens = 0; // 0: all
+
+  // Limits of the run; 0: none.
+  int64_t maxTokens = 0;
+  double deadline = 0;   // seconds
+  int64_t maxMemory = 0; // MiB
 };
 
 /// Parses the arguments after the program name. `carriesModel`: the program has an artefact of its own, so none is

@@ -8,6 +8,8 @@
 #ifndef TOOLS_SAMBA_RUN_SAFETENSORS_H
 #define TOOLS_SAMBA_RUN_SAFETENSORS_H
 
+#include "runtime/OutputFile.h"
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -21,26 +23,19 @@ struct TensorInfo {
 };
 
 /// Writes a safetensors file whose tensors are known beforehand and whose values come in any order, without holding
-/// them in memory. The file appears under its name, whole, by commit(); without it nothing is left behind. A path that
-/// names something other than a regular file is written in place.
+/// them in memory. The file appears under its name, whole, by commit(); without it nothing is left behind.
 class SafetensorsWriter {
 public:
   /// Throws std::runtime_error, as do the others.
   SafetensorsWriter(const std::string &path, const std::vector<TensorInfo> &tensors);
-  SafetensorsWriter(const SafetensorsWriter &) = delete;
-  SafetensorsWriter &operator=(const SafetensorsWriter &) = delete;
-  ~SafetensorsWriter();
 
   /// Writes part of a tensor, `offset` bytes from its start.
   void write(size_t tensor, uint64_t offset, const void *data, uint64_t bytes);
-  void commit();
+  void commit() { file.commit(); }
 
 private:
-  void put(uint64_t offset, const void *data, uint64_t bytes);
-  void discard();
-
-  std::string path, partial; // partial: the name until commit; empty if written in place
-  int descriptor = -1;
+  std::string path;
+  runtime::OutputFile file;
   struct Extent {
     uint64_t begin, bytes;
   };

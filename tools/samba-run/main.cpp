@@ -45,6 +45,7 @@ static void run(int argc, char **argv, const std::string &carried) {
     return print(std::string("samba-run ") + samba_version() + " (artefact version " +
                  std::to_string(samba_abi_version()) + ")\n");
 
+  Limits limits(options);
   samba_options open = SAMBA_OPTIONS_INIT;
   open.threads = options.threads;
   open.verify_weights = options.verify;
@@ -57,8 +58,8 @@ static void run(int argc, char **argv, const std::string &carried) {
     print(std::string(model.manifest()) + "\n");
   if (options.scoreFile)
     score(model, options);
-  else if (options.prompt || options.promptFile || options.tokensFile)
-    generate(model, options, loadSeconds);
+  else if (options.prompt || options.promptFile || options.tokensFile || options.loadState)
+    generate(model, options, limits, loadSeconds);
 }
 
 int main(int argc, char **argv) {

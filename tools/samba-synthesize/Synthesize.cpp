@@ -212,9 +212,9 @@ Error samba::synthesize(json::Object object, StringRef configName, StringRef dir
                                      sys::fs::directory_iterator(directory, code) != sys::fs::directory_iterator()))
     return makeError(directory + ": expected no such file or an empty directory, found one with contents");
   SmallString<128> partial;
-  sys::fs::createUniquePath(directory + ".partial-%%%%%%", partial, /*MakeAbsolute=*/true);
+  sys::fs::createUniquePath(directory + ".partial-%%%%%%", partial, /*MakeAbsolute=*/false);
   if ((code = sys::fs::create_directory(partial, /*IgnoreExisting=*/false, sys::fs::all_all)))
-    return makeError(partial + ": " + code.message());
+    return makeError(directory + ": cannot be made: " + code.message());
 
   Writer writer(*config, partial, options, progress);
   auto run = [&]() -> Error {

@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "tools/CommandLine.h"
 #include "tools/samba-synthesize/Shapes.h"
 #include "tools/samba-synthesize/Synthesize.h"
 #include "llvm/Support/CommandLine.h"
@@ -17,6 +18,7 @@
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 #include <atomic>
+#include <csignal>
 
 using namespace llvm;
 
@@ -68,21 +70,27 @@ Error run() {
                            [&](uint64_t done, uint64_t total) { return bar.update(done, total); });
 }
 
+int fail(Error error, int exitCode) {
+  errs() << "samba-synthesize: error: " << toString(std::move(error)) << "\n";
+  return exitCode;
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
   cl::HideUnrelatedOptions(category);
-  cl::ParseCommandLineOptions(
-      argc, argv,
-      "Makes a model directory of random weights in the format of flash-linear-attention.\n\nShapes:\n" +
-          samba::listShapes() +
-          "\nThe format derives the MLP width from hidden_ratio, as a multiple of 256. All published widths can be\n"
-          "expressed (ratio 4, 4, 6 and 5.3), but that of the 1.7B is taken as 8192, not as the printed 8196.\n"
-          "Embeddings are tied.\n");
+  if (Error wrong = samba::readCommandLine(
+          argc, argv,
+          "Makes a model directory of random weights in the format of flash-linear-attention.\n\nShapes:\n" +
+              samba::listShapes() +
+              "\nThe format derives the MLP width from hidden_ratio, as a multiple of 256. All published widths can "
+              "be\n"
+              "expressed (ratio 4, 4, 6 and 5.3), but that of the 1.7B is taken as 8192, not as the printed 8196.\n"
+              "Embeddings are tied.\n"))
+    return fail(std::move(wrong), 2);
+  std::signal(SIGXFSZ, SIG_IGN); // a limit on file sizes is an error like a full disk
   sys::SetInterruptFunction([] { interrupted = true; });
-  if (Error failed = run()) {
-    errs() << "samba-synthesize: error: " << toString(std::move(failed)) << "\n";
-    return 1;
-  }
+  if (Error failed = run())
+    return fail(std::move(failed), 1);
   return 0;
 }

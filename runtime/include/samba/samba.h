@@ -62,7 +62,8 @@ typedef enum samba_status {
   SAMBA_ERROR_LIMIT = 8,        /* the result does not fit the caller's buffer */
   SAMBA_ERROR_TOKENIZER = 9,    /* the model has no tokenizer, or the tokenizer refused the input */
   SAMBA_ERROR_NUMERIC = 10,     /* nothing to choose from: every logit is NaN */
-  SAMBA_ERROR_INTERNAL = 11     /* a bug in the runtime */
+  SAMBA_ERROR_INTERNAL = 11,    /* a bug in the runtime */
+  SAMBA_ERROR_MISMATCH = 12     /* a saved state of another model */
 } samba_status;
 
 /* A short name of a status, "context full". Never NULL. */
@@ -118,8 +119,17 @@ SAMBA_API void samba_session_free(samba_session *session);
 SAMBA_API void samba_session_reset(samba_session *session);
 /* Tokens seen so far. */
 SAMBA_API int64_t samba_session_position(const samba_session *session);
-/* Makes `to` the same as `from`, a session of the same model: a fork or a rollback. */
+/* Makes `to` the same as `from`, a session of the same model, by copying all of the state. Forgets the marks of `to`. */
 SAMBA_API samba_status samba_session_copy(samba_session *to, const samba_session *from);
+/* Makes a session that is the same as `parent` and independent of it, but shares the memory of its state until one of
+ * them changes it, page by page. The first fork of a state copies it once; more of them cost a few microseconds and a
+ * few kilobytes each, whatever the size of the state. A child's first evaluation copies the pages that it changes: all
+ * of the convolution and SSM state, and the pages of the rings that its tokens go to. Marks are not inherited. */
+SAMBA_API samba_status samba_session_fork(samba_session *parent, samba_session **child);
+/* A number of the caller's own, at first 0, that goes with a session when it is copied, forked and saved, and back to 0
+ * when it is reset. samba-run keeps there the token to feed next, plus 1; 0: none. */
+SAMBA_API int64_t samba_session_note(const samba_session *session);
+SAMBA_API void samba_session_set_note(samba_session *session, int64_t note);
 /* Sets state and position from a snapshot (samba_session_state and samba_session_position of a session of the same
  * artefact). `bytes` must be samba_state_bytes; a `position` beyond the context is SAMBA_ERROR_CONTEXT_FULL. */
 SAMBA_API samba_status samba_session_restore(samba_session *session, const void *state, size_t bytes, int64_t position);
@@ -142,6 +152,38 @@ SAMBA_API size_t samba_state_field_count(const samba_model *model);
 SAMBA_API const samba_state_field *samba_state_field_at(const samba_model *model, size_t index);
 /* The state of a session, 64-byte aligned, to read or to change between evaluations. */
 SAMBA_API void *samba_session_state(samba_session *session);
+
+/* ---- Going back ----------------------------------------------------------------------------------------------------
+ * A mark is a place to which a session can return without computing anything: the state is then, bit for bit, what it was
+ * there. Setting one copies the convolution and SSM state; while there is a mark, each token also saves the ring slots
+ * that it overwrites. A mark is forgotten when more than samba_max_rollback tokens came after it, and by reset, copy and
+ * restore. A session without marks pays nothing. */
+
+/* Marks the present place. */
+SAMBA_API samba_status samba_session_mark(samba_session *session);
+/* Goes back `tokens` tokens, to a mark; SAMBA_ERROR_ARGUMENT if there is none. That mark stays, later ones are gone. */
+SAMBA_API samba_status samba_session_rollback(samba_session *session, int64_t tokens);
+SAMBA_API void samba_session_forget_marks(samba_session *session);
+/* How far a mark reaches: the tokens of the longest attention window; -1: any distance (no attention). */
+SAMBA_API int64_t samba_max_rollback(const samba_model *model);
+
+/* ---- Saved states --------------------------------------------------------------------------------------------------
+ * State, position and note of a session as bytes, samba_saved_bytes of them, whatever its length; docs/formats.md
+ * describes them. They tell what model they belong to, and a checksum covers all of them. Loading makes a new session:
+ * SAMBA_ERROR_FORMAT for something else or any damage, SAMBA_ERROR_ABI for another version of the form,
+ * SAMBA_ERROR_MISMATCH for a state of another model. The same weights compiled for another CPU are another model. */
+
+/* Tells models apart: architecture, layout of the state, and the stored weights. */
+SAMBA_API uint64_t samba_fingerprint(const samba_model *model);
+SAMBA_API size_t samba_saved_bytes(const samba_model *model);
+/* Sets `bytes` to what it takes, also with SAMBA_ERROR_LIMIT, when it does not fit. */
+SAMBA_API samba_status samba_session_serialize(const samba_session *session, void *buffer, size_t capacity,
+                                               size_t *bytes);
+SAMBA_API samba_status samba_session_deserialize(samba_model *model, const void *data, size_t bytes,
+                                                 samba_session **session);
+/* The file appears under its name when it is whole; a failure leaves what was there. */
+SAMBA_API samba_status samba_session_save(const samba_session *session, const char *path);
+SAMBA_API samba_status samba_session_load(samba_model *model, const char *path, samba_session **session);
 
 /* ---- Evaluation -------------------------------------------------------------------------------------------------- */
 
@@ -170,6 +212,45 @@ typedef enum samba_rows {
  * sequence that would get longer than samba_max_context. */
 SAMBA_API samba_status samba_evaluate(samba_model *model, const samba_segment *segments, size_t count, samba_rows rows,
                                       float *logits, size_t capacity);
+
+/* The same, with the number of last tokens of each segment whose logits are wanted, last[0] .. last[count-1]. */
+SAMBA_API samba_status samba_evaluate_last(samba_model *model, const samba_segment *segments, size_t count,
+                                           const size_t *last, float *logits, size_t capacity);
+
+/* ---- Scheduling ----------------------------------------------------------------------------------------------------
+ * Continuous batching: tokens are queued for any number of sessions, and each step evaluates at most `budget` of them,
+ * pieces of prompts and single tokens mixed. A session gets what it has queued or an equal part of what others leave
+ * over; if there are more sessions than tokens in a step, they take turns. So none waits for another's long prompt.
+ *
+ *   samba_scheduler_feed(scheduler, session, prompt, prompt_size);        for each session
+ *   until all sequences are at their end:
+ *     samba_scheduler_step(scheduler, &ready, &count);
+ *     for each of ready[0 .. count-1]: choose a token by its logits, and feed it or end the sequence
+ *
+ * What a session computes does not depend on its neighbours but by rounding: matrix products take rows in tiles, and
+ * how sums are split depends on the tile. docs/runtime.md has the measured size of that. */
+
+typedef struct samba_scheduler samba_scheduler;
+
+/* A session whose queue has become empty, with the logits of its last token. */
+typedef struct samba_ready {
+  samba_session *session;
+  const float *logits; /* samba_vocab_size of them, valid until the next step */
+} samba_ready;
+
+/* `budget`: most tokens in one step, up to samba_chunk; 0: samba_chunk. */
+SAMBA_API samba_status samba_scheduler_create(samba_model *model, int64_t budget, samba_scheduler **scheduler);
+SAMBA_API void samba_scheduler_free(samba_scheduler *scheduler);
+/* Queues tokens. They are checked now, so that one session's error does not stop the others. The session must not be
+ * used otherwise, and not be freed, until its queue is empty or removed. */
+SAMBA_API samba_status samba_scheduler_feed(samba_scheduler *scheduler, samba_session *session, const int32_t *tokens,
+                                            size_t count);
+/* Drops what is queued for a session. */
+SAMBA_API void samba_scheduler_remove(samba_scheduler *scheduler, const samba_session *session);
+/* Does nothing if nothing is queued. `ready` belongs to the scheduler, until the next step. */
+SAMBA_API samba_status samba_scheduler_step(samba_scheduler *scheduler, const samba_ready **ready, size_t *count);
+
+/* ---- Probes ------------------------------------------------------------------------------------------------------ */
 
 /* Receives hidden values, a [rows, columns] matrix that is valid during the call. `name` is the probe's: "embeddings",
  * "layers.N" (the residual stream after layer N) or "norm_f"; `first` is the index of the step's first token among the
@@ -212,7 +293,7 @@ SAMBA_API samba_status samba_detokenizer_push(samba_detokenizer *detokenizer, in
 SAMBA_API samba_status samba_detokenizer_finish(samba_detokenizer *detokenizer, const char **text, size_t *bytes);
 
 /* ---- Sampling ------------------------------------------------------------------------------------------------------
- * In this order: the repeat penalty; then greedy choice if temperature is 0 (the lowest id wins a tie); else logits are
+ * In this order: biases; the penalties on tokens that are recent; then greedy choice if temperature is 0 (the lowest id wins a tie); else logits are
  * divided by the temperature, and of the softmax the top_k best are kept, of these the ones with at least min_p times
  * the best one's probability, of these the fewest that together have at least top_p of what is left. One is drawn.
  * The same seed and logits give the same choices. NaN logits are never chosen. */
@@ -226,20 +307,31 @@ typedef struct samba_sampling {
   float repeat_penalty;  /* > 0; 1: off. Positive logits of recent tokens are divided by it, others multiplied */
   int32_t repeat_window; /* how many tokens are recent, 0 .. 65536 */
   uint64_t seed;
+  float presence_penalty;  /* taken from the logit of each recent token; 0: off */
+  float frequency_penalty; /* taken for each time that it is there; 0: off */
 } samba_sampling;
 
-#define SAMBA_SAMPLING_INIT {sizeof(samba_sampling), 0.0f, 0, 1.0f, 0.0f, 1.0f, 64, 0}
+#define SAMBA_SAMPLING_INIT {sizeof(samba_sampling), 0.0f, 0, 1.0f, 0.0f, 1.0f, 64, 0, 0.0f, 0.0f}
 
 typedef struct samba_sampler samba_sampler;
 
 /* `sampling` may be NULL: greedy. */
 SAMBA_API samba_status samba_sampler_create(const samba_sampling *sampling, samba_sampler **sampler);
 SAMBA_API void samba_sampler_free(samba_sampler *sampler);
-/* Tells it of a token of the sequence, of the prompt or chosen, for the repeat penalty. */
+/* Tells it of a token of the sequence, of the prompt or chosen, for the penalties. */
 SAMBA_API samba_status samba_sampler_accept(samba_sampler *sampler, int32_t token);
 /* Chooses the next token; does not accept it. */
 SAMBA_API samba_status samba_sampler_sample(samba_sampler *sampler, const float *logits, size_t vocab_size,
                                             int32_t *token);
+/* Adds `bias` to the logit of a token from now on; -INFINITY forbids it, 0 takes it back. */
+SAMBA_API samba_status samba_sampler_bias(samba_sampler *sampler, int32_t token, float bias);
+/* The probabilities with which it would choose, vocab_size of them; they draw no random number. */
+SAMBA_API samba_status samba_sampler_probabilities(samba_sampler *sampler, const float *logits, size_t vocab_size,
+                                                   float *probabilities);
+/* Chooses as samba_sampler_sample does, with the same probabilities, but takes `proposed` as often as that allows. It
+ * must have been drawn with the probabilities `proposal` [vocab_size]. For speculative decoding. */
+SAMBA_API samba_status samba_sampler_choose(samba_sampler *sampler, const float *logits, size_t vocab_size,
+                                            int32_t proposed, const float *proposal, int32_t *token);
 
 #ifdef __cplusplus
 }

@@ -63,6 +63,7 @@ public:
   int32_t eos() const { return samba_eos_token(get()); }
   int32_t threads() const { return samba_threads(get()); }
   int64_t chunk() const { return samba_chunk(get()); }
+  uint64_t fingerprint() const { return samba_fingerprint(get()); }
   bool hasTokenizer() const { return samba_has_tokenizer(get()) != 0; }
 
   std::vector<int32_t> tokenize(std::string_view text, bool special = true) const {
@@ -92,6 +93,11 @@ public:
     check(samba_evaluate(get(), segments.data(), segments.size(), rows, logits.data(), logits.size()));
   }
 
+  void evaluate(const std::vector<samba_segment> &segments, const std::vector<size_t> &last,
+                std::vector<float> &logits) const {
+    check(samba_evaluate_last(get(), segments.data(), segments.size(), last.data(), logits.data(), logits.size()));
+  }
+
   void setProbe(samba_probe_callback callback, void *user) const { samba_set_probe(get(), callback, user); }
 
 private:
@@ -108,6 +114,24 @@ public:
     owner = model.get();
   }
 
+  /// A saved one. The model must stay open.
+  static Session load(const Model &model, const std::string &path) {
+    samba_session *loaded = nullptr;
+    check(samba_session_load(model.get(), path.c_str(), &loaded));
+    return {loaded, model.get()};
+  }
+  void save(const std::string &path) const { check(samba_session_save(get(), path.c_str())); }
+  /// See samba_session_fork.
+  Session fork() {
+    samba_session *child = nullptr;
+    check(samba_session_fork(get(), &child));
+    return {child, owner};
+  }
+  void mark() { check(samba_session_mark(get())); }
+  void rollback(int64_t tokens) { check(samba_session_rollback(get(), tokens)); }
+  int64_t note() const { return samba_session_note(get()); }
+  void setNote(int64_t note) { samba_session_set_note(get(), note); }
+
   samba_session *get() const { return session.get(); }
   int64_t position() const { return samba_session_position(get()); }
   void reset() { samba_session_reset(get()); }
@@ -121,8 +145,34 @@ public:
   }
 
 private:
+  Session(samba_session *session, samba_model *owner) : session(session), owner(owner) {}
+
   std::unique_ptr<samba_session, detail::Free<samba_session_free>> session;
   samba_model *owner = nullptr;
+};
+
+/// Continuous batching, see samba_scheduler.
+class Scheduler {
+public:
+  explicit Scheduler(const Model &model, int64_t budget = 0) {
+    samba_scheduler *created = nullptr;
+    check(samba_scheduler_create(model.get(), budget, &created));
+    scheduler.reset(created);
+  }
+
+  void feed(Session &session, const int32_t *tokens, size_t count) {
+    check(samba_scheduler_feed(scheduler.get(), session.get(), tokens, count));
+  }
+  void remove(const Session &session) { samba_scheduler_remove(scheduler.get(), session.get()); }
+  std::vector<samba_ready> step() {
+    const samba_ready *ready = nullptr;
+    size_t count = 0;
+    check(samba_scheduler_step(scheduler.get(), &ready, &count));
+    return {ready, ready + count};
+  }
+
+private:
+  std::unique_ptr<samba_scheduler, detail::Free<samba_scheduler_free>> scheduler;
 };
 
 /// Streams text, see samba_detokenizer.
@@ -161,6 +211,17 @@ public:
   }
 
   void accept(int32_t token) { check(samba_sampler_accept(sampler.get(), token)); }
+  void bias(int32_t token, float value) { check(samba_sampler_bias(sampler.get(), token, value)); }
+  std::vector<float> probabilities(const float *logits, size_t vocabSize) {
+    std::vector<float> result(vocabSize);
+    check(samba_sampler_probabilities(sampler.get(), logits, vocabSize, result.data()));
+    return result;
+  }
+  int32_t choose(const float *logits, const std::vector<float> &proposal, int32_t proposed) {
+    int32_t token = 0;
+    check(samba_sampler_choose(sampler.get(), logits, proposal.size(), proposed, proposal.data(), &token));
+    return token;
+  }
   int32_t sample(const float *logits, size_t vocabSize) {
     int32_t token = 0;
     check(samba_sampler_sample(sampler.get(), logits, vocabSize, &token));

@@ -9,7 +9,7 @@
 // claimed chunks with barriers between them. FakeArtefact.cpp describes it and predicts it.
 //
 // State of a sequence, f32: "layers.0.conv" [3, 4] the last tokens, "layers.0.ssm" [2, 4] a decaying sum of them,
-// "layers.1.key" [1, 2, 2] the number of tokens.
+// "layers.1.key" [1, 2, 2] a ring: the token at position p sets slot p mod 2 to p + 1 and itself.
 //
 //===----------------------------------------------------------------------===//
 
@@ -64,10 +64,14 @@ void samba_step(const samba_call *call, samba_team *team) {
       for (int i = 0; i < SSM; ++i)
         sum += state[16 + i] = 0.5f * state[16 + i] + (float)tokens[t] * 0.25f + (float)i;
       // A wrong position or a state that is not this sequence's own shows as NaN.
-      if (state[KEY] != (float)(positions[s] + t - segments[s]))
+      int64_t position = positions[s] + t - segments[s];
+      float *slot = state + KEY + position % 2 * 2;
+      const float *other = state + KEY + (position + 1) % 2 * 2;
+      if (other[0] != (float)position || slot[0] != (float)(position > 0 ? position - 1 : 0))
         sum = NAN;
-      state[KEY] += 1;
-      sums[t] = sum + 0.125f * state[KEY] + FAKE_BIAS;
+      slot[0] = (float)(position + 1);
+      slot[1] = (float)tokens[t];
+      sums[t] = sum + 0.125f * slot[0] + FAKE_BIAS;
     }
   }
   team->barrier(team);

@@ -9,6 +9,7 @@
 #include "samba/samba.hpp"
 
 #include <cmath>
+#include <cstddef>
 #include <gtest/gtest.h>
 #include <limits>
 #include <map>
@@ -213,6 +214,86 @@ TEST(Sampler, BadParameters) {
   EXPECT_TRUE(refused([](samba_sampling &s) { s.min_p = 1.5f; }));
   EXPECT_TRUE(refused([](samba_sampling &s) { s.repeat_penalty = 0; }));
   EXPECT_TRUE(refused([](samba_sampling &s) { s.repeat_window = -1; }));
+}
+
+TEST(Sampler, BiasAndPenalties) {
+  std::vector<float> logits = {1, 3, 2, -1};
+  Sampler sampler;
+  sampler.bias(0, 2.5f);
+  EXPECT_EQ(sampler.sample(logits.data(), 4), 0);
+  sampler.bias(0, -infinity);
+  sampler.bias(1, -infinity);
+  sampler.bias(1000, 50); // beyond the vocabulary: no effect
+  EXPECT_EQ(sampler.sample(logits.data(), 4), 2);
+  EXPECT_THROW(sampler.bias(0, nan), Exception);
+  EXPECT_THROW(sampler.bias(0, infinity), Exception);
+  EXPECT_THROW(sampler.bias(-1, 0), Exception);
+
+  samba_sampling sampling = with(1);
+  sampling.presence_penalty = 0.5f;
+  sampling.frequency_penalty = 0.25f;
+  sampling.repeat_window = 3;
+  Sampler penalties(sampling);
+  for (int32_t token : {2, 1, 1, 2}) // the first one is not recent any more
+    penalties.accept(token);
+  std::vector<double> expected = {std::exp(1.0), std::exp(2.0), std::exp(1.25), std::exp(-1.0)};
+  double total = expected[0] + expected[1] + expected[2] + expected[3];
+  std::vector<float> found = penalties.probabilities(logits.data(), 4);
+  for (size_t i = 0; i < 4; ++i)
+    EXPECT_NEAR(found[i], expected[i] / total, 1e-6) << i;
+  sampling.presence_penalty = infinity;
+  EXPECT_THROW(Sampler{sampling}, Exception);
+}
+
+TEST(Sampler, OldCallersHaveNoNewPenalties) {
+  struct {
+    samba_sampling sampling;
+  } call = {with(0)};
+  call.sampling.size = offsetof(samba_sampling, presence_penalty);
+  call.sampling.presence_penalty = nan;
+  Sampler sampler(call.sampling);
+}
+
+TEST(Sampler, Probabilities) {
+  samba_sampling sampling = with(2);
+  sampling.top_k = 3;
+  sampling.min_p = 0.3f;
+  std::vector<float> logits = logarithms({0.5, 0.1, 0.3, 0.1}, 2);
+  std::vector<float> found = Sampler(sampling).probabilities(logits.data(), 4);
+  EXPECT_NEAR(found[0], 0.625, 1e-6);
+  EXPECT_EQ(found[1], 0);
+  EXPECT_NEAR(found[2], 0.375, 1e-6);
+  EXPECT_EQ(Sampler().probabilities(logits.data(), 4), (std::vector<float>{1, 0, 0, 0}));
+}
+
+// What is chosen has the distribution of the sampler whatever is proposed, and proposals are taken as often as possible.
+TEST(Sampler, ChoosingAmongProposals) {
+  std::vector<double> wanted = {0.4, 0.3, 0.2, 0.1};
+  std::vector<float> logits = logarithms(wanted);
+  constexpr int draws = 40000;
+  for (const std::vector<float> &proposal : std::vector<std::vector<float>>{
+           {0.1f, 0.2f, 0.3f, 0.4f}, {1, 0, 0, 0}, {0, 0, 0, 1}, {0.4f, 0.3f, 0.2f, 0.1f}, {0.25f, 0.25f, 0.25f, 0.25f}}) {
+    Sampler sampler(with(1, 7));
+    runtime::Random random(8);
+    std::vector<double> found(4);
+    double taken = 0, overlap = 0;
+    for (int i = 0; i < draws; ++i) {
+      double at = random.uniform();
+      int32_t proposed = 0;
+      while (at >= static_cast<double>(proposal[static_cast<size_t>(proposed)]) && proposed < 3)
+        at -= static_cast<double>(proposal[static_cast<size_t>(proposed++)]);
+      int32_t token = sampler.choose(logits.data(), proposal, proposed);
+      found[static_cast<size_t>(token)] += 1.0 / draws;
+      taken += token == proposed ? 1.0 / draws : 0;
+    }
+    for (size_t i = 0; i < 4; ++i) {
+      EXPECT_NEAR(found[i], wanted[i], 5 * std::sqrt(wanted[i] * (1 - wanted[i]) / draws)) << i;
+      overlap += std::min(wanted[i], static_cast<double>(proposal[i]));
+    }
+    EXPECT_NEAR(taken, overlap, 5 * 0.5 / std::sqrt(draws));
+  }
+  std::vector<float> proposal = {0, 0, 0, 1};
+  EXPECT_EQ(Sampler().choose(logits.data(), proposal, 3), 0);
 }
 
 } // namespace

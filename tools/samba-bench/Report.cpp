@@ -1,0 +1,305 @@
+//===- Report.cpp - results as files and tables ---------------------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/samba-bench/Report.h"
+
+#include "tools/samba-bench/Limits.h"
+#include "tools/samba-run/Input.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+using namespace samba::bench;
+using nlohmann::ordered_json;
+using Pointer = ordered_json::json_pointer;
+
+namespace {
+
+std::string number(const char *how, double value) {
+  char text[64];
+  std::snprintf(text, sizeof(text), how, value);
+  return text;
+}
+
+/// Three or more digits that say something.
+std::string brief(double value) {
+  double size = std::abs(value);
+  return number(size >= 100 ? "%.0f" : size >= 10 ? "%.1f" : size >= 0.1 || size == 0 ? "%.2f" : "%.4f", value);
+}
+
+std::string textOf(const ordered_json &value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+
+std::string countOf(const ordered_json &count, const char *what) {
+  return textOf(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+/// The value at a path, scaled; "-" if it is absent or null.
+std::string cell(const ordered_json &row, const char *path, double scale = 1) {
+  const Pointer pointer(path);
+  if (!row.contains(pointer) || row.at(pointer).is_null())
+    return "-";
+  const ordered_json &value = row.at(pointer);
+  return value.is_number_float() ? brief(value.get<double>() * scale) : textOf(value);
+}
+
+class MarkdownTable {
+public:
+  /// A title that begins with '>' is of a column of numbers.
+  explicit MarkdownTable(std::vector<std::string> titles) {
+    for (std::string &title : titles) {
+      bool right = title[0] == '>';
+      rightAligned.push_back(right);
+      title = title.substr(right);
+    }
+    add(std::move(titles));
+  }
+
+  void add(std::vector<std::string> row) { rows.push_back(std::move(row)); }
+
+  std::string text() const {
+    std::vector<size_t> widths(rightAligned.size(), 3);
+    for (const std::vector<std::string> &row : rows)
+      for (size_t i = 0; i < row.size(); ++i)
+        widths[i] = std::max(widths[i], row[i].size());
+    std::string result;
+    for (size_t r = 0; r < rows.size(); ++r) {
+      result += "|";
+      for (size_t i = 0; i < rows[r].size(); ++i) {
+        std::string space(widths[i] - rows[r][i].size(), ' ');
+        result += " " + (rightAligned[i] ? space + rows[r][i] : rows[r][i] + space) + " |";
+      }
+      result += "\n";
+      if (r == 0) {
+        result += "|";
+        for (size_t i = 0; i < widths.size(); ++i)
+          result += " " + std::string(widths[i] - 1, '-') + (rightAligned[i] ? ": |" : "- |");
+        result += "\n";
+      }
+    }
+    return result;
+  }
+
+private:
+  std::vector<bool> rightAligned;
+  std::vector<std::vector<std::string>> rows;
+};
+
+std::string machineLine(const ordered_json &machine) {
+  std::string line = textOf(machine.at("cpu")) + ", " + countOf(machine.at("usable_cores"), "core");
+  if (double load = machine.at("load_average"); load >= 0)
+    line += ", load average " + brief(load);
+  return line + "\n\n";
+}
+
+std::string limitsTable(const ordered_json &limits) {
+  MarkdownTable table({">threads", ">f32 GFLOP/s", ">bf16 GFLOP/s", ">int8 GOP/s", ">read GB/s"});
+  for (const ordered_json &row : limits)
+    table.add({cell(row, "/threads"), cell(row, "/f32_flops_per_s", 1e-9), cell(row, "/bf16_flops_per_s", 1e-9),
+               cell(row, "/int8_ops_per_s", 1e-9), cell(row, "/read_bytes_per_s", 1e-9)});
+  return table.text();
+}
+
+std::string testsTable(const ordered_json &tests) {
+  bool compared =
+      std::any_of(tests.begin(), tests.end(), [](const ordered_json &test) { return test.contains("compared"); });
+  std::vector<std::string> titles = {"model", "weights",  ">threads",  "test",   ">tokens/s", ">mean",
+                                     ">sd",   ">minimum", ">of bound", ">bound", "bound by"};
+  if (compared)
+    titles.insert(titles.end(), {">earlier", ">of bound", ">ratio", ">sd"});
+  MarkdownTable table(titles);
+  for (const ordered_json &test : tests) {
+    std::vector<std::string> row = {textOf(test.at("model")),
+                                    textOf(test.at("precision")),
+                                    textOf(test.at("threads")),
+                                    textOf(test.at("test")),
+                                    cell(test, "/tokens_per_s/median"),
+                                    cell(test, "/tokens_per_s/mean"),
+                                    cell(test, "/tokens_per_s/deviation"),
+                                    cell(test, "/tokens_per_s/minimum"),
+                                    cell(test, "/of_bound"),
+                                    cell(test, "/bound/tokens_per_s"),
+                                    cell(test, "/bound/binding")};
+    if (compared)
+      row.insert(row.end(), {cell(test, "/compared/tokens_per_s"), cell(test, "/compared/of_bound"),
+                             cell(test, "/compared/ratio"), cell(test, "/compared/deviation")});
+    table.add(std::move(row));
+  }
+  return table.text();
+}
+
+std::string profileTable(const ordered_json &profile) {
+  std::string text = textOf(profile.at("model")) + ", " + textOf(profile.at("precision")) + ", " +
+                     countOf(profile.at("threads"), "thread") + ", " + textOf(profile.at("step")) + ": " +
+                     cell(profile, "/seconds/median", 1e3) + " ms, " + textOf(profile.at("barriers")) + " barriers, " +
+                     cell(profile, "/of_bound") + " of the sum of bounds\n\n";
+  const ordered_json &kernels = profile.at("kernels");
+  bool layers = std::any_of(kernels.begin(), kernels.end(),
+                            [](const ordered_json &kernel) { return !kernel.at("layer").is_null(); });
+  std::vector<std::string> titles = {"kernel",   ">launches", ">barriers", ">ms",     ">share",
+                                     ">GFLOP/s", ">GB/s",     ">of bound", "bound by"};
+  if (layers)
+    titles.insert(titles.begin(), "layer");
+  MarkdownTable table(titles);
+  for (const ordered_json &kernel : kernels) {
+    bool bound = kernel.at("bound_s").get<double>() > 0;
+    std::vector<std::string> row = {textOf(kernel.at("kernel")),
+                                    textOf(kernel.at("launches")),
+                                    textOf(kernel.at("barriers")),
+                                    cell(kernel, "/seconds", 1e3),
+                                    number("%.1f%%", 100 * kernel.at("share").get<double>()),
+                                    cell(kernel, "/flops_per_s", 1e-9),
+                                    cell(kernel, "/bytes_per_s", 1e-9),
+                                    bound ? cell(kernel, "/of_bound") : "-",
+                                    bound ? textOf(kernel.at("binding")) : "-"};
+    if (layers)
+      row.insert(row.begin(), cell(kernel, "/layer"));
+    table.add(std::move(row));
+  }
+  return text + table.text();
+}
+
+std::string markdown(const ordered_json &result) {
+  std::string text = machineLine(result.at("machine"));
+  std::vector<std::string> parts;
+  if (!result.at("limits").empty())
+    parts.push_back(limitsTable(result.at("limits")));
+  if (!result.at("tests").empty())
+    parts.push_back(testsTable(result.at("tests")));
+  for (const ordered_json &profile : result.at("profiles"))
+    parts.push_back(profileTable(profile));
+  for (size_t i = 0; i < parts.size(); ++i)
+    text += (i > 0 ? "\n" : "") + parts[i];
+  return text;
+}
+
+std::string csvCell(const ordered_json &row, const std::string &path) {
+  const Pointer pointer(path);
+  if (!row.contains(pointer) || row.at(pointer).is_null())
+    return "";
+  std::string text = textOf(row.at(pointer));
+  if (text.find_first_of(",\"\r\n") == std::string::npos)
+    return text;
+  std::string quoted = "\"";
+  for (char c : text)
+    quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
+}
+
+/// A line of titles, then one for each row. The title of a column is the path of its value.
+std::string csvTable(const ordered_json &rows, const std::vector<std::string> &paths) {
+  std::string text;
+  for (const std::string &path : paths) {
+    std::string title = path.substr(1);
+    std::replace(title.begin(), title.end(), '/', '.');
+    text += (text.empty() ? "" : ",") + title;
+  }
+  text += "\n";
+  for (const ordered_json &row : rows) {
+    for (size_t i = 0; i < paths.size(); ++i)
+      text += (i > 0 ? "," : "") + csvCell(row, paths[i]);
+    text += "\n";
+  }
+  return text;
+}
+
+std::string csv(const ordered_json &result) {
+  std::string text;
+  const std::vector<std::string> limits = {"/f32_flops_per_s", "/bf16_flops_per_s", "/int8_ops_per_s",
+                                           "/read_bytes_per_s"};
+  if (!result.at("limits").empty()) {
+    std::vector<std::string> paths = {"/threads"};
+    paths.insert(paths.end(), limits.begin(), limits.end());
+    text += csvTable(result.at("limits"), paths);
+  }
+  if (!result.at("tests").empty()) {
+    std::vector<std::string> paths = {"/file",   "/model",    "/precision", "/threads", "/test",  "/kind",
+                                      "/prompt", "/generate", "/batch",     "/depth",   "/chunk", "/tokens"};
+    for (const char *what : {"mean", "median", "deviation", "minimum", "maximum"})
+      paths.push_back(std::string("/tokens_per_s/") + what);
+    for (const char *path : {"/seconds/median", "/bound/seconds", "/bound/binding", "/of_bound"})
+      paths.push_back(path);
+    for (const std::string &limit : limits)
+      paths.push_back("/limits" + limit);
+    for (const char *path : {"/compared/tokens_per_s", "/compared/of_bound", "/compared/ratio", "/compared/deviation"})
+      paths.push_back(path);
+    text += csvTable(result.at("tests"), paths);
+  }
+  if (!result.at("profiles").empty()) {
+    ordered_json rows = ordered_json::array();
+    for (const ordered_json &profile : result.at("profiles"))
+      for (ordered_json row : profile.at("kernels")) {
+        for (const char *key : {"file", "model", "precision", "threads", "step"})
+          row[key] = profile.at(key);
+        rows.push_back(std::move(row));
+      }
+    text += csvTable(rows, {"/file", "/model", "/precision", "/threads", "/step", "/layer", "/kernel", "/launches",
+                            "/barriers", "/seconds", "/share", "/flops", "/exps", "/bytes", "/flops_per_s",
+                            "/bytes_per_s", "/bound_s", "/binding", "/of_bound"});
+  }
+  return text;
+}
+
+bool sameTest(const ordered_json &a, const ordered_json &b) {
+  for (const char *key : {"model", "precision", "threads", "test"})
+    if (a.at(key) != b.at(key))
+      return false;
+  return true;
+}
+
+} // namespace
+
+ordered_json samba::bench::emptyResult() {
+  char date[32];
+  std::time_t time = std::time(nullptr);
+  std::strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&time));
+  return {{"tool", "samba-bench"},          {"version", samba_version()},       {"date", date},
+          {"machine", describeMachine()},   {"limits", ordered_json::array()},  {"models", ordered_json::array()},
+          {"tests", ordered_json::array()}, {"profiles", ordered_json::array()}};
+}
+
+ordered_json samba::bench::readResult(const std::string &path) {
+  ordered_json result = ordered_json::parse(run::readFile(path), nullptr, false);
+  bool valid = result.is_object() && result.value("tool", ordered_json()) == "samba-bench";
+  for (const char *key : {"limits", "tests", "profiles"})
+    valid = valid && result.contains(key) && result[key].is_array();
+  if (!valid)
+    throw std::runtime_error("'" + path + "' is not a result that samba-bench --json has written");
+  return result;
+}
+
+int samba::bench::compareResults(ordered_json &result, const ordered_json &earlier) {
+  int count = 0;
+  for (ordered_json &test : result["tests"])
+    for (const ordered_json &other : earlier.at("tests")) {
+      if (!sameTest(test, other))
+        continue;
+      const ordered_json &now = test.at("tokens_per_s"), &then = other.at("tokens_per_s");
+      double median = now.at("median"), earlierMedian = then.at("median");
+      if (!(median > 0 && earlierMedian > 0))
+        continue;
+      double ratio = median / earlierMedian;
+      // Of a quotient of independent values.
+      double deviation = ratio * std::hypot(now.at("deviation").get<double>() / median,
+                                            then.at("deviation").get<double>() / earlierMedian);
+      test["compared"] = {{"tokens_per_s", earlierMedian},
+                          {"of_bound", other.value("of_bound", ordered_json())},
+                          {"ratio", ratio},
+                          {"deviation", deviation}};
+      ++count;
+      break;
+    }
+  return count;
+}
+
+std::string samba::bench::format(const ordered_json &result, Format format) {
+  if (format == Format::Json)
+    return result.dump(1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+  return format == Format::Csv ? csv(result) : markdown(result);
+}

@@ -1,0 +1,210 @@
+//===- StepTable.cpp - what a step of a model has to do -------------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/samba-bench/StepTable.h"
+
+#include "samba/abi.h"
+
+#include <algorithm>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+using namespace samba::bench;
+using nlohmann::json;
+
+namespace {
+
+// An exponential is reduced and evaluated as a polynomial of degree 5, by at least six multiply-adds.
+constexpr double flopsPerExp = 12;
+constexpr size_t mostLoops = 1000000;
+
+/// Reads the table and the states of a manifest.
+class Expansion {
+public:
+  Expansion(const std::string &path, const json &manifest, std::vector<Loop> &table)
+      : path(path), functions(manifest.at("loops")), stateFields(manifest.at("state").at("fields")), table(table) {
+    if (!functions.is_object() || !functions.contains(SAMBA_ENTRY_SYMBOL))
+      fail("loops", "an object with the key " SAMBA_ENTRY_SYMBOL);
+    expand(SAMBA_ENTRY_SYMBOL, "", 0);
+  }
+
+private:
+  [[noreturn]] void fail(const std::string &key, const std::string &expected) const {
+    throw std::runtime_error("'" + path + "': manifest key " + key + ": expected " + expected);
+  }
+
+  std::string text(const json &object, const char *key, const std::string &where) const {
+    auto value = object.find(key);
+    if (value == object.end() || !value->is_string())
+      fail(where + "." + key, "a string");
+    return value->get<std::string>();
+  }
+
+  double amount(const json &object, const char *key, const std::string &where, bool required = true) const {
+    auto value = object.find(key);
+    if (value == object.end() && !required)
+      return 0;
+    if (value == object.end() || !value->is_number() || value->get<double>() < 0)
+      fail(where + "." + key, "a number that is not negative");
+    return value->get<double>();
+  }
+
+  // The depth ends a function that calls itself.
+  void expand(const std::string &function, const std::string &layer, int depth) {
+    auto entries = functions.find(function);
+    if (entries == functions.end() || !entries->is_array() || depth > 16)
+      fail("loops." + function, "an array, of a function that does not call itself");
+    bool perRow = false;
+    for (size_t i = 0; i < entries->size(); ++i) {
+      const json &entry = (*entries)[i];
+      std::string where = "loops." + function + "[" + std::to_string(i) + "]";
+      if (!entry.is_object() || table.size() >= mostLoops)
+        fail(where, "an object, one of at most " + std::to_string(mostLoops));
+      if (entry.contains("call")) {
+        expand(text(entry, "call", where), text(entry, "layer", where), depth + 1);
+        continue;
+      }
+      Loop loop = readLoop(entry, where, layer);
+      perRow |= loop.op == "gather_rows";
+      loop.perRow = perRow && depth == 0;
+      bool inKernel = i > 0 && (*entries)[i - 1].contains("name") && (*entries)[i - 1]["name"] == entry["name"];
+      loop.starts = !inKernel;
+      // The one operation that is lowered to two loops, both of which carry its description.
+      loop.repeats =
+          inKernel && loop.op == "sliding_window_attention" && table.back().op == loop.op && !table.back().repeats;
+      table.push_back(std::move(loop));
+    }
+  }
+
+  Loop readLoop(const json &entry, const std::string &where, const std::string &layer) const {
+    Loop loop;
+    loop.kernel = text(entry, "name", where);
+    loop.op = text(entry, "op", where);
+    loop.layer = layer;
+    loop.flops = amount(entry, "flops", where);
+    loop.exps = amount(entry, "exps", where);
+    loop.weightBytes = amount(entry, "weight_bytes", where);
+    loop.flopsPerKey = amount(entry, "flops_per_key", where, false);
+    readState(loop);
+    return loop;
+  }
+
+  /// The state of the loop's layer, "layers.N.FIELD", that its operation carries.
+  void readState(Loop &loop) const {
+    std::string block = loop.layer.substr(0, loop.layer.rfind('.'));
+    for (const json &field : stateFields) {
+      std::string name = field.at("name");
+      std::vector<int64_t> shape = field.at("shape");
+      double bytes = field.at("dtype") == "f32" ? 4 : 2;
+      for (int64_t size : shape)
+        bytes *= static_cast<double>(size);
+      if ((loop.op == "causal_conv1d" && name == block + ".conv") ||
+          (loop.op == "selective_scan" && name == block + ".ssm"))
+        loop.statePerSequence += 2 * bytes;
+      if (loop.op == "sliding_window_attention" && (name == block + ".key" || name == block + ".value") &&
+          shape.size() == 3 && shape[1] > 0) {
+        loop.slots = static_cast<double>(shape[1]);
+        loop.slotBytes += bytes / loop.slots;
+      }
+    }
+  }
+
+  const std::string &path;
+  const json &functions;
+  const json &stateFields;
+  std::vector<Loop> &table;
+};
+
+/// Keys that the tokens of a step see, of one sequence: token i sees itself and what is before it, at most `slots`.
+double visibleKeys(double context, double tokens, double slots) {
+  double growing = std::clamp(slots - context, 0.0, tokens); // tokens that see all before them
+  return growing * context + growing * (growing + 1) / 2 + (tokens - growing) * slots;
+}
+
+} // namespace
+
+Work &Work::operator+=(const Work &other) {
+  linearFlops += other.linearFlops;
+  attentionFlops += other.attentionFlops;
+  otherFlops += other.otherFlops;
+  exps += other.exps;
+  weightBytes += other.weightBytes;
+  stateBytes += other.stateBytes;
+  return *this;
+}
+
+StepTable::StepTable(const std::string &path, std::string_view text) {
+  try {
+    json manifest = json::parse(text);
+    precisionName = manifest.value("precision", "f32");
+    const json &target = manifest.at("target");
+    cpuName = target.value("cpu", "unknown");
+    auto has = [&](const char *feature) {
+      const json &features = target.at("features");
+      return std::find(features.begin(), features.end(), json(feature)) != features.end();
+    };
+    bf16Dot = has("avx512bf16");
+    int8Dot = has("avx512vnni");
+    weightsBytes = manifest.at("weights").at("bytes").get<double>();
+    if (manifest.contains("loops") && !manifest["loops"].is_null())
+      Expansion(path, manifest, table);
+  } catch (const json::exception &error) {
+    throw std::runtime_error("'" + path + "': the manifest is malformed: " + error.what());
+  }
+}
+
+Work StepTable::workOf(const Loop &loop, const Step &step) const {
+  Work work;
+  if (loop.repeats)
+    return work;
+  double sequences = static_cast<double>(step.sequences), context = static_cast<double>(step.context);
+  double tokens = static_cast<double>(step.tokens);
+  double rows = loop.perRow ? static_cast<double>(step.rows) : sequences * tokens;
+  work.weightBytes = rows > 0 ? loop.weightBytes : 0;
+  if (loop.flopsPerKey > 0) {
+    double slots = loop.slots > 0 ? loop.slots : std::numeric_limits<double>::infinity();
+    double keys = sequences * visibleKeys(context, tokens, slots);
+    work.attentionFlops = keys * loop.flopsPerKey;
+    work.exps = keys * loop.exps; // given for the one key that the first token of a sequence sees
+    work.stateBytes = sequences * loop.slotBytes * (std::min(loop.slots, context) + std::min(loop.slots, tokens));
+    return work;
+  }
+  (loop.op == "linear" ? work.linearFlops : work.otherFlops) = rows * loop.flops;
+  work.exps = rows * loop.exps;
+  work.stateBytes = sequences * loop.statePerSequence;
+  return work;
+}
+
+Work StepTable::workOf(const Step &step) const {
+  Work sum;
+  for (const Loop &loop : table)
+    sum += workOf(loop, step);
+  return sum;
+}
+
+const char *StepTable::linearLimit(const Limits &limits) const {
+  if (precisionName.compare(0, 3, "int") == 0 && int8Dot && limits.int8)
+    return "int8";
+  return precisionName == "bf16" && bf16Dot && limits.bf16 ? "bf16" : "f32";
+}
+
+double StepTable::linearPeak(const Limits &limits) const {
+  std::string name = linearLimit(limits);
+  return name == "int8" ? *limits.int8 : name == "bf16" ? *limits.bf16 : limits.f32;
+}
+
+Bound StepTable::boundOf(const Step &step, const Limits &limits) const {
+  Work work = workOf(step);
+  return {work.linearFlops / linearPeak(limits) + work.attentionFlops / limits.f32, work.bytes() / limits.read};
+}
+
+Bound StepTable::boundOf(const Loop &loop, const Step &step, const Limits &limits) const {
+  Work work = workOf(loop, step);
+  double scalar = work.attentionFlops + work.otherFlops + flopsPerExp * work.exps;
+  return {work.linearFlops / linearPeak(limits) + scalar / limits.f32, work.bytes() / limits.read};
+}

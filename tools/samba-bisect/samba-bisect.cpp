@@ -1,0 +1,254 @@
+//===- samba-bisect.cpp - finds what broke a model ------------------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// First the pass: the pipeline is run up to its middle and the results compared with those of the beginning, and so on,
+// halving. Then, if the pass rewrites through actions (fusions, pattern rewrites), the first of its rewrites without
+// which the results are right.
+//
+//===----------------------------------------------------------------------===//
+
+#include "frontend/Importer.h"
+#include "lowering/cpu/Pipeline.h"
+#include "lowering/cpu/Target.h"
+#include "mlir/IR/Action.h"
+#include "mlir/IR/Remarks.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Tools/Plugins/PassPlugin.h"
+#include "passes/KernelFusion.h"
+#include "passes/Pipelines.h"
+#include "tools/Registration.h"
+#include "tools/check/CheckCommandLine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+using namespace samba;
+namespace cl = llvm::cl;
+
+namespace {
+
+/// Lets the first `limit` rewrites of a pass happen and skips the others.
+class RewriteLimit {
+public:
+  void operator()(llvm::function_ref<void()> transform, const tracing::Action &action) {
+    bool isRewrite = isa<FuseAction>(action) || action.getTag() == "apply-pattern";
+    if (!counting || !isRewrite)
+      return transform();
+    if (seen++ >= limit)
+      return;
+    last.clear();
+    llvm::raw_string_ostream stream(last);
+    action.print(stream);
+    transform();
+  }
+
+  bool counting = false;
+  int64_t seen = 0, limit = INT64_MAX;
+  std::string last; // the last one that happened
+};
+
+class Bisection {
+public:
+  Bisection(MLIRContext &context, ModuleOp module, std::vector<PassStep> steps, const CheckOptions &options)
+      : context(context), module(module), steps(std::move(steps)), options(options) {
+    context.registerActionHandler(
+        [this](llvm::function_ref<void()> transform, const tracing::Action &action) { limit(transform, action); });
+  }
+
+  llvm::Error run(const WeightSource *weights) {
+    auto started = Execution::create(module, options.execution, weights);
+    if (!started)
+      return started.takeError();
+    execution = std::move(*started);
+    auto runs = execution->run(module, module);
+    if (!runs)
+      return llvm::createStringError("the module cannot be executed: " + toString(runs.takeError()));
+    reference = std::move(*runs);
+
+    llvm::Expected<bool> bad = isBad(steps.size());
+    if (!bad)
+      return bad.takeError();
+    if (!*bad) {
+      llvm::outs() << llvm::formatv("all {0} passes keep the results: {1}\n", steps.size(), verdict);
+      return llvm::Error::success();
+    }
+    // `good` passes are fine, `broken` are not.
+    size_t good = 0, broken = steps.size();
+    while (broken - good > 1) {
+      size_t middle = (good + broken) / 2;
+      bad = isBad(middle);
+      if (!bad)
+        return bad.takeError();
+      (*bad ? broken : good) = middle;
+    }
+    if (llvm::Expected<bool> again = isBad(broken); !again)
+      return again.takeError();
+    llvm::outs() << llvm::formatv("pass {0} of {1} broke the model: {2}\n  {3}\n  {4}\n", broken, steps.size(),
+                                  steps[broken - 1].pass, steps[broken - 1].pipeline, verdict);
+    return findRewrite(broken);
+  }
+
+private:
+  /// Whether the first `count` passes change the results beyond the tolerance.
+  llvm::Expected<bool> isBad(size_t count) {
+    OwningOpRef<ModuleOp> copy = module.clone(), planned = module.clone();
+    limit.seen = 0;
+    limit.last.clear();
+    double tolerance = options.execution.f64 ? 1e-9 : 2e-5;
+    for (size_t i = 0; i < count; ++i) {
+      limit.counting = i + 1 == count;
+      llvm::Error error = runStep(*copy, steps[i]);
+      limit.counting = false;
+      if (error)
+        return llvm::createStringError("after " + llvm::Twine(i) + " passes: " + toString(std::move(error)));
+      if (formOf(*copy) == ModuleForm::Samba)
+        planned = copy->clone();
+    }
+    bool narrow = false;
+    planned->walk([&](WeightOp weight) { narrow |= !weight.getTensorType().getElementType().isF32(); });
+    if (narrow)
+      tolerance = 0.1;
+    else if (formOf(*copy) != ModuleForm::Samba)
+      tolerance = 2e-4;
+    auto runs = execution->run(*copy, *planned);
+    if (!runs) {
+      verdict = "the module cannot be executed any more: " + toString(runs.takeError());
+      return true;
+    }
+    std::string where = firstExceeding(reference, *runs, tolerance);
+    verdict = where.empty() ? "the results are the same within the tolerance"
+                            : "the results differ, first at '" + where + "'";
+    llvm::errs() << llvm::formatv("{0} passes: {1}\n", count, verdict);
+    return !where.empty();
+  }
+
+  /// Of the last of `count` passes, the first rewrite that breaks the model.
+  llvm::Error findRewrite(size_t count) {
+    int64_t broken = limit.seen, good = 0;
+    if (broken == 0) {
+      llvm::outs() << "  (it makes no rewrites that could be skipped one by one)\n";
+      return llvm::Error::success();
+    }
+    limit.limit = 0;
+    llvm::Expected<bool> bad = isBad(count);
+    if (!bad)
+      return bad.takeError();
+    if (*bad) {
+      llvm::outs() << "  (it breaks the model without any of its rewrites)\n";
+      return llvm::Error::success();
+    }
+    while (broken - good > 1) {
+      limit.limit = (good + broken) / 2;
+      bad = isBad(count);
+      if (!bad)
+        return bad.takeError();
+      (*bad ? broken : good) = limit.limit;
+    }
+    limit.limit = broken;
+    if (bad = isBad(count); !bad)
+      return bad.takeError();
+    llvm::outs() << llvm::formatv("rewrite {0} of the pass: {1}\n", broken, limit.last);
+    return llvm::Error::success();
+  }
+
+  MLIRContext &context;
+  ModuleOp module;
+  std::vector<PassStep> steps;
+  CheckOptions options;
+  RewriteLimit limit;
+  std::unique_ptr<Execution> execution;
+  std::vector<FunctionRun> reference;
+  std::string verdict;
+};
+
+llvm::Expected<OwningOpRef<ModuleOp>> importDirectory(MLIRContext &context, llvm::StringRef path,
+                                                      std::unique_ptr<Checkpoint> &checkpoint) {
+  llvm::Expected<std::unique_ptr<Checkpoint>> opened = Checkpoint::open(path, "");
+  if (!opened)
+    return opened.takeError();
+  checkpoint = std::move(*opened);
+  llvm::SmallString<128> configPath(path);
+  llvm::sys::path::append(configPath, "config.json");
+  llvm::Expected<SambaConfig> config = SambaConfig::load(configPath);
+  if (!config)
+    return config.takeError();
+  return importSamba(context, *config, *checkpoint, ImportOptions());
+}
+
+/// What samba-compile runs with this list of fusions.
+llvm::Expected<std::vector<PassStep>> compilerSteps(MLIRContext &context, llvm::StringRef fusion,
+                                                    llvm::StringRef target) {
+  llvm::Expected<FusionOptions> options = FusionOptions::parse(fusion);
+  if (!options)
+    return options.takeError();
+  llvm::Expected<CpuTarget> cpu = CpuTarget::get(target);
+  if (!cpu)
+    return cpu.takeError();
+  PassManager pm(&context);
+  buildFusePipeline(pm, *options);
+  buildSchedulePipeline(pm, cpu->panelWidth);
+  buildCpuLoweringPipeline(pm, target);
+  return stepsOf(pm);
+}
+
+llvm::Error bisect(int argc, char **argv) {
+  cl::opt<std::string> input(cl::Positional, cl::Required, cl::desc("FILE.mlir or MODEL_DIR"));
+  cl::opt<std::string> pipeline("pass-pipeline", cl::desc("Passes (default: those of samba-compile)"));
+  cl::alias pipelineAlias("pipeline", cl::aliasopt(pipeline), cl::desc("The same"));
+  cl::opt<std::string> fusion("fusion", cl::desc("Fusions of the default pipeline, as for samba-compile"),
+                              cl::init("default"));
+  cl::list<std::string> plugins("load-pass-plugin", cl::desc("Plugin with passes"));
+  CheckCommandLine check;
+  cl::ParseCommandLineOptions(argc, argv, "samba-bisect: finds the pass, and the rewrite, that broke a model\n");
+
+  for (const std::string &path : plugins) {
+    llvm::Expected<PassPlugin> plugin = PassPlugin::load(path);
+    if (!plugin)
+      return plugin.takeError();
+    plugin->registerPassRegistryCallbacks();
+  }
+  llvm::Expected<CheckOptions> options = check.read(argc, argv);
+  if (!options)
+    return options.takeError();
+
+  DialectRegistry registry;
+  registerDialects(registry);
+  MLIRContext context(registry);
+  context.disableMultithreading();
+  std::unique_ptr<Checkpoint> checkpoint;
+  OwningOpRef<ModuleOp> module;
+  if (llvm::sys::fs::is_directory(input)) {
+    llvm::Expected<OwningOpRef<ModuleOp>> imported = importDirectory(context, input, checkpoint);
+    if (!imported)
+      return imported.takeError();
+    module = std::move(*imported);
+  } else {
+    module = parseSourceFile<ModuleOp>(input, ParserConfig(&context));
+    if (!module)
+      return llvm::createStringError("'" + input + "' is not a module");
+  }
+  llvm::Expected<std::vector<PassStep>> steps =
+      pipeline.empty() ? compilerSteps(context, fusion, options->execution.target) : stepsOf(pipeline);
+  if (!steps)
+    return steps.takeError();
+  return Bisection(context, *module, std::move(*steps), *options).run(checkpoint.get());
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  registerPasses();
+  registerCpuPipelines();
+  if (llvm::Error error = bisect(argc, argv)) {
+    llvm::errs() << "samba-bisect: error: " << toString(std::move(error)) << "\n";
+    return 1;
+  }
+  return 0;
+}

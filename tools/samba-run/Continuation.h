@@ -1,0 +1,62 @@
+//===- Continuation.h - the text that a model adds to a prompt -*- C++ -*-===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TOOLS_SAMBA_RUN_CONTINUATION_H
+#define TOOLS_SAMBA_RUN_CONTINUATION_H
+
+#include "samba/samba.hpp"
+#include "tools/samba-run/Options.h"
+#include "tools/samba-run/StopStrings.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace samba::run {
+
+/// What comes after one prompt: chooses tokens, turns them to text, and knows when to end. Evaluation is not its matter.
+class Continuation {
+public:
+  /// Throws std::runtime_error for a bias of a token that the model does not have.
+  Continuation(const Model &model, const Wish &wish);
+
+  /// Tells it of tokens that come before.
+  void see(const std::vector<int32_t> &prompt);
+
+  Sampler &choice() { return sampler; }
+  /// Adds the next token, which was chosen by these logits. Returns the text that is ready to be shown.
+  std::string add(int32_t token, const float *logits);
+  /// add() of what choice() samples.
+  std::string step(const float *logits);
+  /// Ends it, unless it has ended; returns the rest of the text.
+  std::string finish(const std::string &reason);
+
+  bool ended() const { return !stop.empty(); }
+  /// "length", "eos", "stop" (a stop string), or what finish() was told.
+  const std::string &reason() const { return stop; }
+  const std::vector<int32_t> &tokens() const { return ids; }
+  /// Adds "tokens", "text" (null without a tokenizer), "logprobs" if wished, and "stop".
+  void describe(nlohmann::ordered_json &object) const;
+
+private:
+  std::string show(const std::string &text);
+  void recordLogprobs(int32_t token, const float *logits);
+
+  const Model &model;
+  const Wish &wish;
+  Sampler sampler;
+  std::optional<Detokenizer> detokenizer; // has seen the prompt, so that the text goes on from there
+  StopStrings stops;
+  std::vector<int32_t> ids;
+  std::string text, stop;
+  nlohmann::ordered_json logprobs = nlohmann::ordered_json::array();
+};
+
+} // namespace samba::run
+
+#endif // TOOLS_SAMBA_RUN_CONTINUATION_H
