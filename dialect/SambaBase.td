@@ -94,6 +94,33 @@ def Samba_LayoutAttr : AttrDef<Samba_Dialect, "Layout"> {
   }];
 }
 
+def Samba_QuantAttr : AttrDef<Samba_Dialect, "Quant"> {
+  let mnemonic = "quant";
+  let summary = "values on a grid of integers with a scale per group, used as a tensor encoding";
+  let description = [{
+    The elements of an f32 matrix of K columns are the products of small integers with a scale, one scale for each group
+    of `group` neighbouring elements of a row (the last group of a row may be short). What the integers and the scale
+    of a group are stands in `dialect/Quantisation.h`.
+
+    * Weights: `#samba.quant<8, G>` and `#samba.quant<4, G>`. With a third parameter `W` the weight `[N, K]` is packed in
+      panels: for each panel of `W` outputs and each group, `W` scales (f32), then the integers as `[G/4, W, 4]` bytes
+      with 128 added (8 bits), or two such blocks of the halved group in the low and high halves of the bytes, with 8
+      added (4 bits). What is missing at the tails is zero.
+    * Rows of activations (`samba.quantize_rows`): 8 bits, no third parameter. In memory a row is its integers, padded
+      to whole groups, then the scales (f32), then the sums of the integers (i32) of its groups.
+  }];
+  let parameters = (ins "int64_t":$bits, "int64_t":$group, DefaultValuedParameter<"int64_t", "0">:$width);
+  let assemblyFormat = "`<` $bits `,` $group (`,` $width^)? `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    int64_t groupsOf(int64_t columns) { return (columns + getGroup() - 1) / getGroup(); }
+    /// Bytes of one group of a packed panel.
+    int64_t getBlockBytes() { return getWidth() * (4 + getGroup() * getBits() / 8); }
+    /// Bytes of a row of activations in memory.
+    int64_t getRowBytes(int64_t columns) { return groupsOf(columns) * (getGroup() + 8); }
+  }];
+}
+
 def Samba_Activation : I32EnumAttr<"Activation", "an elementwise activation", [
     I32EnumAttrCase<"None", 0, "none">,
     I32EnumAttrCase<"Silu", 1, "silu">

@@ -89,6 +89,21 @@ int64_t StateType::getNumElements() const {
 int64_t StateType::getSizeInBytes() const { return getNumElements() * (getElementType().getIntOrFloatBitWidth() / 8); }
 
 //===----------------------------------------------------------------------===//
+// QuantAttr
+//===----------------------------------------------------------------------===//
+
+LogicalResult QuantAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t bits, int64_t group,
+                                int64_t width) {
+  if (bits != 4 && bits != 8)
+    return emitError() << "expected 4 or 8 bits, got " << bits;
+  if (group < 8 || group > 1024 || group % 8)
+    return emitError() << "expected a group of a multiple of 8 between 8 and 1024 elements, got " << group;
+  if (width < 0 || width > 4096)
+    return emitError() << "expected a panel width between 0 and 4096, got " << width;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // LayoutAttr
 //===----------------------------------------------------------------------===//
 

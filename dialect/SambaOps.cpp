@@ -144,8 +144,8 @@ LogicalResult WeightOp::verify() {
   if (!type.getElementType().isF32() && !type.getElementType().isBF16() && !type.getElementType().isF16())
     return emitOpError() << "expected f32, bf16 or f16 elements, got " << type.getElementType();
   if (type.getEncoding()) {
-    if (!isa<LayoutAttr>(type.getEncoding()))
-      return emitOpError() << "expected a #samba.layout encoding, got " << type.getEncoding();
+    if (!isa<LayoutAttr, QuantAttr>(type.getEncoding()))
+      return emitOpError() << "expected a #samba.layout or #samba.quant encoding, got " << type.getEncoding();
     if (type.getRank() != 2)
       return emitOpError() << "expected a matrix for a packed layout, got shape " << shapeText(type.getShape());
   }
@@ -226,8 +226,25 @@ LogicalResult LinearOp::verify() {
       failed(expectShape(*this, "weight", getWeight().getType(), {kAny, sizeOf(getX(), 1)})) ||
       failed(expectShape(*this, "result", getResult().getType(), {sizeOf(getX(), 0), sizeOf(getWeight(), 0)})))
     return failure();
+  auto quantOf = [](Value value) {
+    return dyn_cast_or_null<QuantAttr>(cast<RankedTensorType>(value.getType()).getEncoding());
+  };
+  QuantAttr x = quantOf(getX()), weight = quantOf(getWeight());
+  if (bool(x) != bool(weight) || (x && x.getGroup() != weight.getGroup()))
+    return emitOpError() << "expected x and weight both quantised in groups of one size, or neither, got "
+                         << getX().getType() << " and " << getWeight().getType();
   if (getBias())
     return expectShape(*this, "bias", getBias().getType(), {sizeOf(getWeight(), 0)});
+  return success();
+}
+
+LogicalResult QuantizeRowsOp::verify() {
+  if (failed(expectRows(*this, "x", getX())) ||
+      failed(expectShape(*this, "result", getResult().getType(), {sizeOf(getX(), 0), sizeOf(getX(), 1)})))
+    return failure();
+  auto quant = dyn_cast_or_null<QuantAttr>(cast<RankedTensorType>(getType()).getEncoding());
+  if (!quant || quant.getBits() != 8 || quant.getWidth() != 0)
+    return emitOpError() << "expected a result of the encoding #samba.quant<8, group>, got " << getType();
   return success();
 }
 

@@ -155,6 +155,8 @@ def Samba_LinearOp : Samba_Op<"linear", [Samba_Cost, Pure]> {
     * (C1) `x` is `[T, K]`, `weight` is `[N, K]`, the result is `[T, N]`.
     * (C2) `bias`, if present, is `[N]`.
 
+    * (C3) `x` has an encoding `#samba.quant` if and only if `weight` has one, of the same group.
+
     `x` may be rows that were rounded to bf16; products and sums are exact in the interpreter and f32 in code.
   }];
   let arguments = (ins Samba_NarrowRows:$x, Samba_Matrix:$weight, Optional<Samba_Vector>:$bias);
@@ -177,6 +179,26 @@ def Samba_SwigluOp : Samba_Op<"swiglu", [Samba_Cost, Pure, AllTypesMatch<["gate"
   let results = (outs Samba_Rows:$result);
   let assemblyFormat = "$gate `,` $up attr-dict `:` type($result)";
   let hasVerifier = 1;
+}
+
+def Samba_QuantizeRowsOp : Samba_Op<"quantize_rows", [Samba_Cost, Pure]> {
+  let summary = "rounds rows to integers with a scale per group";
+  let description = [{
+    `y[t, k] = s q` with `s = max |x| / 127` over the group of `k` in row `t`, and `q` the integer nearest to
+    `x[t, k] / s`, ties to even (0 if `s` is 0).
+
+    Constraints:
+    * (C1) the result has the shape of `x` and an encoding `#samba.quant<8, group>`.
+  }];
+  let arguments = (ins Samba_Rows:$x);
+  let results = (outs Samba_Rows:$result);
+  let assemblyFormat = "$x attr-dict `:` type($x) `->` type($result)";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    QuantAttr getQuant() {
+      return ::mlir::cast<QuantAttr>(::mlir::cast<::mlir::RankedTensorType>(getType()).getEncoding());
+    }
+  }];
 }
 
 //===----------------------------------------------------------------------===//

@@ -33,6 +33,10 @@ int64_t packedElements(RankedTensorType type) {
 }
 
 int64_t packedSizeInBytes(RankedTensorType type) {
+  if (auto quant = dyn_cast_or_null<QuantAttr>(type.getEncoding()); quant && quant.getWidth()) {
+    int64_t panels = llvm::divideCeil(type.getDimSize(0), quant.getWidth());
+    return multiply(multiply(panels, quant.groupsOf(type.getDimSize(1))), quant.getBlockBytes());
+  }
   return multiply(packedElements(type), type.getElementTypeBitWidth() / 8);
 }
 

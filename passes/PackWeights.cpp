@@ -87,7 +87,10 @@ struct PackWeights : public samba::impl::SambaPackWeightsBase<PackWeights> {
       if (failed(layout))
         return signalPassFailure();
       RankedTensorType type = weight.getTensorType();
-      types[weight] = RankedTensorType::get(type.getShape(), type.getElementType(), *layout);
+      Attribute encoding = *layout;
+      if (auto quant = dyn_cast_or_null<QuantAttr>(type.getEncoding())) // panels of groups, whatever reads them
+        encoding = QuantAttr::get(quant.getContext(), quant.getBits(), quant.getGroup(), panelWidth);
+      types[weight] = RankedTensorType::get(type.getShape(), type.getElementType(), encoding);
     }
     if (failed(uses.retype(types)))
       signalPassFailure();

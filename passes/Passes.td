@@ -19,10 +19,15 @@ def SambaSetPrecision : Pass<"samba-set-precision", "::mlir::ModuleOp"> {
     weight with a transform, which is computed in f32. A type that a matrix has already is left alone, so the pass is a
     no-op the second time.
 
+    With int8 or int4 the matrices of linears of at least 64 inputs and outputs become `#samba.quant` of `group`
+    elements, and the rows that are multiplied with them pass through `samba.quantize_rows`, once for all linears that
+    share them. All other matrices are stored in bf16.
+
     Fails if a shared function would be called with both types for one argument.
   }];
   let options = [
-    Option<"precision", "precision", "std::string", "\"f32\"", "element type of weight matrices: f32 or bf16">,
+    Option<"precision", "precision", "std::string", "\"f32\"", "of weight matrices: f32, bf16, int8 or int4">,
+    Option<"group", "group", "int64_t", "64", "elements of a quantised matrix that share a scale">,
     Option<"roundActivations", "round-activations", "bool", "false",
            "also round the activations that enter a product with such a matrix, where their producer can store them so">
   ];

@@ -13,8 +13,10 @@
 using namespace mlir;
 using namespace samba;
 
+static constexpr int64_t kQuantGroup = 64; // elements of a quantised matrix that share a scale
+
 void samba::buildOptimisePipeline(OpPassManager &pm, llvm::StringRef precision, bool roundActivations) {
-  pm.addPass(createSambaSetPrecision({precision.str(), roundActivations}));
+  pm.addPass(createSambaSetPrecision({precision.str(), kQuantGroup, roundActivations}));
 }
 
 /// Options of a fusion pass. All fusion passes have these fields.

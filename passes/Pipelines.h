@@ -20,7 +20,7 @@
 
 namespace samba {
 
-/// Model-level rewriting. `precision` is the element type of weight matrices, "f32" or "bf16"; `roundActivations`
+/// Model-level rewriting. `precision` is the element type of weight matrices, "f32", "bf16", "int8" or "int4"; `roundActivations`
 /// rounds what is multiplied with them as well, which pays on machines that multiply such pairs.
 void buildOptimisePipeline(mlir::OpPassManager &pm, llvm::StringRef precision, bool roundActivations);
 

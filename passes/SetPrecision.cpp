@@ -28,19 +28,30 @@ bool acceptsNarrowElements(OpOperand &use) {
   return false;
 }
 
+/// Whether a matrix is worth quantising: small ones cost accuracy and save nothing. An embedding alone reads single rows.
+bool worthQuantising(WeightOp weight, ArrayRef<OpOperand *> readers) {
+  constexpr int64_t kFewest = 64;
+  return llvm::all_of(weight.getTensorType().getShape(), [](int64_t size) { return size >= kFewest; }) &&
+         llvm::any_of(readers, [](OpOperand *use) { return isa<LinearOp>(use->getOwner()); });
+}
+
+QuantAttr quantOf(Value value) {
+  return dyn_cast_or_null<QuantAttr>(cast<RankedTensorType>(value.getType()).getEncoding());
+}
+
 struct SetPrecision : public samba::impl::SambaSetPrecisionBase<SetPrecision> {
   using SambaSetPrecisionBase::SambaSetPrecisionBase;
 
   void runOnOperation() override {
-    Type elementType;
-    if (precision == "f32")
-      elementType = Float32Type::get(&getContext());
-    else if (precision == "bf16")
-      elementType = BFloat16Type::get(&getContext());
-    if (!elementType) {
-      emitError(getOperation().getLoc()) << "expected the precision f32 or bf16, got '" << precision << "'";
+    int64_t bits = precision == "int8" ? 8 : precision == "int4" ? 4 : 0;
+    auto emitOptionError = [&] { return emitError(getOperation().getLoc()); };
+    if (precision != "f32" && precision != "bf16" && !bits) {
+      emitOptionError() << "expected the precision f32, bf16, int8 or int4, got '" << precision << "'";
       return signalPassFailure();
     }
+    if (bits && failed(QuantAttr::verify(emitOptionError, bits, group, 0)))
+      return signalPassFailure();
+    Type wide = Float32Type::get(&getContext()), narrow = BFloat16Type::get(&getContext());
 
     WeightUses uses(getOperation());
     llvm::MapVector<WeightOp, RankedTensorType> types;
@@ -50,29 +61,45 @@ struct SetPrecision : public samba::impl::SambaSetPrecisionBase<SetPrecision> {
       if (readers.empty() || weight.getTransform() != WeightTransform::None ||
           !llvm::all_of(readers, [](OpOperand *use) { return acceptsNarrowElements(*use); }))
         continue;
-      types[weight] = weight.getTensorType().clone(elementType);
+      ArrayRef<int64_t> shape = weight.getTensorType().getShape();
+      if (bits && worthQuantising(weight, readers))
+        types[weight] = RankedTensorType::get(shape, wide, QuantAttr::get(&getContext(), bits, group, 0));
+      else
+        types[weight] = weight.getTensorType().clone(precision == "f32" ? wide : narrow);
     }
     if (failed(uses.retype(types)))
       return signalPassFailure();
-    if (roundActivations && elementType.isBF16())
-      getOperation().walk([&](func::FuncOp function) { roundInputs(function); });
+    getOperation().walk([&](func::FuncOp function) { roundInputs(function); });
   }
 
-  /// Rounds what linears multiply with narrow matrices, once for all linears that share it.
+  /// How a linear wants its rows: rounded to this type, or (null) as they are.
+  Type wantedRows(LinearOp linear) {
+    Value x = linear.getX();
+    auto type = cast<RankedTensorType>(x.getType());
+    if (QuantAttr quant = quantOf(linear.getWeight()); quant && !quantOf(x))
+      return RankedTensorType::get(type.getShape(), type.getElementType(),
+                                   QuantAttr::get(&getContext(), 8, quant.getGroup(), 0));
+    // Rounding to bf16 pays where the producer can store its result so.
+    bool storesNarrow =
+        isa_and_present<RmsNormOp, SwigluOp, SelectiveScanOp, SlidingWindowAttentionOp>(x.getDefiningOp());
+    Type element = linear.getWeight().getType().getElementType();
+    return roundActivations && storesNarrow && element.isBF16() ? type.clone(element) : Type();
+  }
+
+  /// Rounds what linears multiply, once for all linears that share it.
   void roundInputs(func::FuncOp function) {
-    llvm::MapVector<Value, SmallVector<OpOperand *>> inputs;
+    llvm::MapVector<std::pair<Value, Type>, SmallVector<OpOperand *>> inputs;
     function.walk([&](LinearOp linear) {
-      Value x = linear.getX();
-      bool storesNarrow =
-          isa_and_present<RmsNormOp, SwigluOp, SelectiveScanOp, SlidingWindowAttentionOp>(x.getDefiningOp());
-      if (storesNarrow && linear.getWeight().getType().getElementType().isBF16())
-        inputs[x].push_back(&linear.getXMutable());
+      if (Type type = wantedRows(linear))
+        inputs[{linear.getX(), type}].push_back(&linear.getXMutable());
     });
-    for (auto &[x, operands] : inputs) {
+    for (auto &[input, operands] : inputs) {
+      auto [x, type] = input;
       OpBuilder builder(x.getContext());
       builder.setInsertionPointAfterValue(x);
-      Type narrow = cast<RankedTensorType>(x.getType()).clone(builder.getBF16Type());
-      Value rounded = arith::TruncFOp::create(builder, x.getLoc(), narrow, x);
+      bool quantised = bool(cast<RankedTensorType>(type).getEncoding());
+      Value rounded = quantised ? Value(QuantizeRowsOp::create(builder, x.getLoc(), type, x))
+                                : Value(arith::TruncFOp::create(builder, x.getLoc(), type, x));
       for (OpOperand *operand : operands)
         operand->set(rounded);
     }

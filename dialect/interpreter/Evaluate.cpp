@@ -109,6 +109,7 @@ template <class F> Expected<std::vector<Value<F>>> evaluateSamba(mlir::Operation
       .Case([&](LinearOp op) {
         return one(linear(in.rows(op.getX()), in.rows(op.getWeight()), in.optional(op.getBias())));
       })
+      .Case([&](QuantizeRowsOp op) { return one(quantizeRows(in.rows(op.getX()), op.getQuant().getGroup())); })
       .Case([&](SwigluOp op) { return one(swiglu(in.rows(op.getGate()), in.rows(op.getUp()))); })
       .Case([&](RotaryTableOp op) {
         int64_t headDim = cast<mlir::RankedTensorType>(op.getType()).getDimSize(1);

@@ -41,6 +41,9 @@ llvm::Expected<Tensor<F>> linear(const Tensor<F> &x, const Tensor<F> &weight, co
 /// gate and up [T, F] -> [T, F].
 template <class F> llvm::Expected<Tensor<F>> swiglu(const Tensor<F> &gate, const Tensor<F> &up);
 
+/// quantize_rows: `x` is [T, K]; groups of `group` neighbours share a scale.
+template <class F> llvm::Expected<Tensor<F>> quantizeRows(const Tensor<F> &x, int64_t group);
+
 /// segments [S+1], positions [S] -> [T, headDim]; T is the last segment.
 template <class F>
 llvm::Expected<Tensor<F>> rotaryTable(const IntTensor &segments, const IntTensor &positions, int64_t headDim,

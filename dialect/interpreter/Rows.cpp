@@ -101,6 +101,23 @@ template <class F> Expected<Tensor<F>> swiglu(const Tensor<F> &gate, const Tenso
   return y;
 }
 
+template <class F> Expected<Tensor<F>> quantizeRows(const Tensor<F> &x, int64_t group) {
+  if (Error error = checkRank("x", x.shape, 2))
+    return error;
+  Tensor<F> y(x.shape);
+  for (int64_t t = 0; t < x.shape[0]; ++t)
+    for (int64_t first = 0; first < x.shape[1]; first += group) {
+      int64_t last = std::min(first + group, x.shape[1]);
+      F largest = 0;
+      for (int64_t k = first; k < last; ++k)
+        largest = std::max(largest, std::abs(x(t, k)));
+      F scale = largest / 127;
+      for (int64_t k = first; k < last; ++k)
+        y(t, k) = scale == 0 ? F(0) : scale * std::nearbyint(x(t, k) / scale);
+    }
+  return y;
+}
+
 #define INSTANTIATE(F)                                                                                                 \
   template F silu(F);                                                                                                  \
   template F softplus(F);                                                                                              \
@@ -108,7 +125,8 @@ template <class F> Expected<Tensor<F>> swiglu(const Tensor<F> &gate, const Tenso
   template Expected<Tensor<F>> gatherRows(const Tensor<F> &, const IntTensor &);                                       \
   template Expected<Tensor<F>> rmsNorm(const Tensor<F> &, const Tensor<F> &, F);                                       \
   template Expected<Tensor<F>> linear(const Tensor<F> &, const Tensor<F> &, const Tensor<F> *);                        \
-  template Expected<Tensor<F>> swiglu(const Tensor<F> &, const Tensor<F> &);
+  template Expected<Tensor<F>> swiglu(const Tensor<F> &, const Tensor<F> &);                                           \
+  template Expected<Tensor<F>> quantizeRows(const Tensor<F> &, int64_t);
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE

@@ -7,6 +7,7 @@
 
 #include "dialect/interpreter/Evaluate.h"
 
+#include "dialect/Quantisation.h"
 #include "llvm/ADT/APFloat.h"
 #include <cmath>
 
@@ -20,6 +21,22 @@ Shape withoutUnits(ArrayRef<int64_t> shape) {
   Shape kept;
   copy_if(shape, std::back_inserter(kept), [](int64_t size) { return size != 1; });
   return kept;
+}
+
+/// What is left of a weight after quantisation, which works on f32.
+template <class F> void roundGroups(Tensor<F> &weight, QuantAttr quant) {
+  int64_t columns = weight.shape[1], group = quant.getGroup();
+  std::vector<float> values(group);
+  std::vector<int8_t> codes(group);
+  for (int64_t row = 0; row < weight.shape[0]; ++row)
+    for (int64_t first = 0; first < columns; first += group) {
+      int64_t count = std::min(group, columns - first);
+      F *elements = &weight.data[row * columns + first];
+      std::copy(elements, elements + count, values.begin());
+      float scale = quantiseWeights(ArrayRef(values).take_front(count), quant.getBits(), codes.data());
+      for (int64_t i = 0; i < count; ++i)
+        elements[i] = F(scale) * F(codes[i]);
+    }
 }
 
 } // namespace
@@ -64,6 +81,8 @@ template <class F> Expected<Tensor<F>> evaluateWeight(WeightOp weight, const Wei
         values.data.push_back(F(roundTo(cast<mlir::FloatType>(element), value)));
     }
   }
+  if (auto quant = dyn_cast_or_null<QuantAttr>(type.getEncoding()))
+    roundGroups(values, quant);
   return values;
 }
 

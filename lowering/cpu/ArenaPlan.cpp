@@ -29,6 +29,8 @@ Value rootOf(Value value) {
 
 int64_t bytesPerToken(Value value) {
   auto type = cast<RankedTensorType>(value.getType());
+  if (auto quant = dyn_cast_or_null<QuantAttr>(type.getEncoding()))
+    return llvm::alignTo(quant.getRowBytes(type.getDimSize(1)), 4); // of 16 rows whole cache lines
   int64_t bytes = type.getElementTypeBitWidth() / 8;
   for (int64_t size : type.getShape().drop_front())
     bytes *= size;

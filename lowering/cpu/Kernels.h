@@ -32,7 +32,7 @@ struct StateBuffer {
 };
 
 /// Rows.cpp
-void emitEmbedding(Emitter &e, mlir::Value tokens, mlir::Value table, LayoutAttr layout, mlir::Value result);
+void emitEmbedding(Emitter &e, mlir::Value tokens, mlir::Value table, mlir::Attribute encoding, mlir::Value result);
 void emitGatherRows(Emitter &e, mlir::Value x, mlir::Value rows, mlir::Value result);
 void emitCopy(Emitter &e, mlir::Value x, mlir::Value result);
 void emitRmsNorm(Emitter &e, mlir::Value x, mlir::Value weight, double eps, mlir::Value result);
@@ -43,6 +43,24 @@ void emitAdd(Emitter &e, mlir::Value x, mlir::Value y, mlir::Value result);
 /// panels of f32, or `[N/W, K/2, 2 W]` in panels of bf16 pairs; `x` is f32 or bf16.
 void emitLinear(Emitter &e, mlir::Value x, mlir::Value weight, LayoutAttr layout, mlir::Value bias,
                 mlir::Value residual, mlir::Value result);
+
+/// LinearQuant.cpp: the same for a weight of `#samba.quant` panels, `[N/W, groups, block bytes]`, and quantised rows,
+/// `[T, row bytes]` (both i8; see the attribute for what is in them).
+void emitQuantizeRows(Emitter &e, mlir::Value x, QuantAttr quant, mlir::Value result);
+void emitQuantLinear(Emitter &e, mlir::Value x, mlir::Value weight, QuantAttr quant, mlir::Value bias,
+                     mlir::Value residual, mlir::Value result);
+
+/// What a linear does with a finished piece of its result (Linear.cpp).
+struct LinearEpilogue {
+  mlir::Value bias, residual, result; // the first two may be null
+
+  /// Takes the first `lanes` lanes of `sum`.
+  void emit(Emitter &e, mlir::Value row, mlir::Value column, mlir::Value sum, int64_t lanes) const;
+};
+
+/// Runs `body(first row, rows)` for tiles of `tileRows` rows and, for the rest, of its halves (Linear.cpp).
+void forRowTiles(Emitter &e, mlir::Value rows, int64_t tileRows,
+                 llvm::function_ref<void(mlir::Value firstRow, int64_t rows)> body);
 
 /// Rotary.cpp
 void emitRotaryTable(Emitter &e, mlir::Value segments, mlir::Value positions, double theta, mlir::Value result);

@@ -28,7 +28,7 @@ namespace {
 class LinearEmitter {
 public:
   LinearEmitter(Emitter &e, Value x, Value weight, LayoutAttr layout, Value bias, Value residual, Value result)
-      : e(e), x(x), weight(weight), bias(bias), residual(residual), result(result) {
+      : e(e), x(x), weight(weight), epilogue{bias, residual, result} {
     panelWidth = layout.getWidth();
     pairs = layout.getInterleave() == 2;
     depth = cast<MemRefType>(x.getType()).getDimSize(1);
@@ -43,18 +43,7 @@ public:
   void emit() {
     e.parallel({e.index(panels)}, [&](ValueRange item) {
       panel = item[0];
-      Value rows = e.rows(x);
-      int64_t tile = e.target.tileRows;
-      Value whole = e.sub(rows, e.remainder(rows, tile));
-      e.loop(e.index(0), whole, tile, [&](Value row) { emitTile(row, tile); });
-      // The rest, by the binary digits of what is left.
-      Value row = whole;
-      for (int64_t part = tile / 2; part >= 1; part /= 2) {
-        Value rest = e.sub(rows, row);
-        Value next = e.add(row, e.mul(e.divFloor(rest, part), part));
-        e.loop(row, next, part, [&](Value start) { emitTile(start, part); });
-        row = next;
-      }
+      forRowTiles(e, e.rows(x), e.target.tileRows, [&](Value row, int64_t rows) { emitTile(row, rows); });
     });
   }
 
@@ -140,30 +129,42 @@ private:
     }
     e.strip(panel, outputs, panelWidth, [&](Value column, int64_t present) {
       for (int64_t r = 0; r < rows; ++r)
-        for (int64_t part = 0; part * lanes < present; ++part) {
-          int64_t n = std::min(lanes, present - part * lanes);
-          finish(e.add(firstRow, r), e.add(column, part * lanes), e.head(sums[r * parts + part], n), n);
-        }
+        for (int64_t part = 0; part * lanes < present; ++part)
+          epilogue.emit(e, e.add(firstRow, r), e.add(column, part * lanes), sums[r * parts + part],
+                        std::min(lanes, present - part * lanes));
     });
   }
 
-  /// The epilogue.
-  void finish(Value row, Value column, Value sum, int64_t n) {
-    if (bias)
-      sum = e.addf(sum, e.load(bias, column, n));
-    if (residual)
-      sum = e.addf(sum, e.load(residual, {row, column}, n));
-    e.store(sum, result, {row, column});
-  }
-
   Emitter &e;
-  Value x, weight, bias, residual, result, panel;
+  Value x, weight, panel;
+  LinearEpilogue epilogue;
   int64_t panels, depth, panelWidth, outputs;
   int64_t lanes, parts; // of an accumulator; accumulators per row of a tile
   bool pairs, dot;
 };
 
 } // namespace
+
+void LinearEpilogue::emit(Emitter &e, Value row, Value column, Value sum, int64_t lanes) const {
+  sum = e.head(sum, lanes);
+  if (bias)
+    sum = e.addf(sum, e.load(bias, column, lanes));
+  if (residual)
+    sum = e.addf(sum, e.load(residual, {row, column}, lanes));
+  e.store(sum, result, {row, column});
+}
+
+void samba::forRowTiles(Emitter &e, Value rows, int64_t tileRows,
+                        llvm::function_ref<void(Value firstRow, int64_t rows)> body) {
+  Value row = e.sub(rows, e.remainder(rows, tileRows));
+  e.loop(e.index(0), row, tileRows, [&](Value first) { body(first, tileRows); });
+  // The rest, by the binary digits of what is left.
+  for (int64_t part = tileRows / 2; part >= 1; part /= 2) {
+    Value next = e.add(row, e.mul(e.divFloor(e.sub(rows, row), part), part));
+    e.loop(row, next, part, [&](Value first) { body(first, part); });
+    row = next;
+  }
+}
 
 void samba::emitLinear(Emitter &e, Value x, Value weight, LayoutAttr layout, Value bias, Value residual,
                        Value result) {

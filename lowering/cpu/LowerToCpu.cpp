@@ -45,6 +45,13 @@ namespace {
 
 /// How a tensor lies in memory: a weight in its packed shape, anything else row-major.
 MemRefType memoryType(RankedTensorType type) {
+  if (auto quant = dyn_cast_or_null<QuantAttr>(type.getEncoding())) {
+    Type byte = IntegerType::get(type.getContext(), 8);
+    if (!quant.getWidth())
+      return MemRefType::get({type.getDimSize(0), quant.getRowBytes(type.getDimSize(1))}, byte);
+    int64_t panels = llvm::divideCeil(type.getDimSize(0), quant.getWidth());
+    return MemRefType::get({panels, quant.groupsOf(type.getDimSize(1)), quant.getBlockBytes()}, byte);
+  }
   auto layout = dyn_cast_or_null<LayoutAttr>(type.getEncoding());
   if (!layout)
     return MemRefType::get(type.getShape(), type.getElementType());
@@ -58,9 +65,9 @@ MemRefType memoryType(RankedTensorType type) {
 
 MemRefType memoryType(Value value) { return memoryType(cast<RankedTensorType>(value.getType())); }
 
-LayoutAttr layoutOf(Value value) {
-  return dyn_cast_or_null<LayoutAttr>(cast<RankedTensorType>(value.getType()).getEncoding());
-}
+Attribute encodingOf(Value value) { return cast<RankedTensorType>(value.getType()).getEncoding(); }
+
+LayoutAttr layoutOf(Value value) { return dyn_cast_or_null<LayoutAttr>(encodingOf(value)); }
 
 /// What every lowered function has at hand.
 struct Frame {
@@ -269,7 +276,7 @@ LogicalResult FunctionLowering::lowerOp(Operation *op) {
       })
       .Case([&](EmbeddingOp op) {
         Value tokens = buffer(op.getTokens());
-        emitEmbedding(e, tokens, buffer(op.getTable()), layoutOf(op.getTable()), destination(op.getResult(), e.rows(tokens)));
+        emitEmbedding(e, tokens, buffer(op.getTable()), encodingOf(op.getTable()), destination(op.getResult(), e.rows(tokens)));
         return success();
       })
       .Case([&](GatherRowsOp op) {
@@ -281,6 +288,11 @@ LogicalResult FunctionLowering::lowerOp(Operation *op) {
         Value x = buffer(op.getX());
         emitRmsNorm(e, x, buffer(op.getWeight()), op.getEps().convertToDouble(),
                     destination(op.getResult(), e.rows(x)));
+        return success();
+      })
+      .Case([&](QuantizeRowsOp op) {
+        Value x = buffer(op.getX());
+        emitQuantizeRows(e, x, op.getQuant(), destination(op.getResult(), e.rows(x)));
         return success();
       })
       .Case([&](SwigluOp op) {
@@ -488,17 +500,25 @@ LogicalResult FunctionLowering::lowerSlice(tensor::ExtractSliceOp slice) {
 }
 
 LogicalResult FunctionLowering::lowerLinear(LinearOp linear) {
+  auto quant = dyn_cast_or_null<QuantAttr>(encodingOf(linear.getWeight()));
+  if (quant && !quant.getWidth())
+    return linear.emitOpError() << "expected the weight in panels, got " << linear.getWeight().getType()
+                                << " (run samba-pack-weights)";
   bool narrow = linear.getWeight().getType().getElementType().isBF16();
-  if (failed(expectLayout(linear, "the weight", linear.getWeight(),
-                          narrow ? LayoutKind::PanelPairs : LayoutKind::Panel)))
+  LayoutKind wanted = narrow ? LayoutKind::PanelPairs : LayoutKind::Panel;
+  if (!quant && failed(expectLayout(linear, "the weight", linear.getWeight(), wanted)))
     return failure();
   Value x = buffer(linear.getX()), residual, result = linear.getResult();
   if (arith::AddFOp addition = fusedAddition(linear)) {
     residual = buffer(addition.getLhs() == result ? addition.getRhs() : addition.getLhs());
     result = addition.getResult();
   }
-  emitLinear(e, x, buffer(linear.getWeight()), layoutOf(linear.getWeight()), buffer(linear.getBias()), residual,
-             destination(result, e.rows(x)));
+  Value weight = buffer(linear.getWeight()), bias = buffer(linear.getBias());
+  Value to = destination(result, e.rows(x));
+  if (quant)
+    emitQuantLinear(e, x, weight, quant, bias, residual, to);
+  else
+    emitLinear(e, x, weight, layoutOf(linear.getWeight()), bias, residual, to);
   return success();
 }
 

@@ -33,6 +33,23 @@ void emitElementwise(Emitter &e, Value result, llvm::function_ref<void(ValueRang
   });
 }
 
+/// One element of a quantised panel.
+Value loadQuantised(Emitter &e, Value table, QuantAttr quant, Value panel, Value lane, Value column) {
+  int64_t group = quant.getGroup(), width = quant.getWidth(), halves = 8 / quant.getBits();
+  Value block = e.divFloor(column, group), k = e.remainder(column, group);
+  Value scale = e.extract(e.bitcast(e.loadRaw(table, {panel, block, e.mul(lane, 4)}, 4), e.b.getF32Type()), 0);
+  Value half = e.divFloor(k, group / halves);
+  k = e.remainder(k, group / halves);
+  Value place = e.add(e.mul(e.add(e.mul(e.divFloor(k, 4), width), lane), 4), e.remainder(k, 4));
+  Value byte = memref::LoadOp::create(e.b, e.loc, table, ValueRange{panel, block, e.add(place, 4 * width)});
+  Value code = arith::IndexCastUIOp::create(e.b, e.loc, e.b.getIndexType(), byte);
+  code = arith::ShRUIOp::create(e.b, e.loc, code, e.mul(half, quant.getBits()));
+  code = arith::AndIOp::create(e.b, e.loc, code, e.index((int64_t(1) << quant.getBits()) - 1));
+  Value centred = e.sub(code, e.index(int64_t(1) << (quant.getBits() - 1)));
+  Value word = arith::IndexCastOp::create(e.b, e.loc, e.b.getI32Type(), centred);
+  return e.mulf(arith::SIToFPOp::create(e.b, e.loc, e.b.getF32Type(), word), scale);
+}
+
 } // namespace
 
 Value StateBuffer::slice(Emitter &e, Value sequence) const {
@@ -63,10 +80,19 @@ Value samba::findSegment(Emitter &e, Value segments, Value row) {
 
 // The table is row-major, or in panels when it is also the matrix of the head. In a panel the elements of a row are a
 // panel's width apart: scalar loads, but of one row per token only.
-void samba::emitEmbedding(Emitter &e, Value tokens, Value table, LayoutAttr layout, Value result) {
+void samba::emitEmbedding(Emitter &e, Value tokens, Value table, Attribute encoding, Value result) {
   int64_t width = widthOf(result);
+  auto layout = dyn_cast_or_null<LayoutAttr>(encoding);
+  auto quant = dyn_cast_or_null<QuantAttr>(encoding);
   e.parallel({e.rows(tokens)}, [&](ValueRange item) {
     Value row = e.loadIndex(tokens, item[0]);
+    if (quant) {
+      Value panel = e.divFloor(row, quant.getWidth()), lane = e.remainder(row, quant.getWidth());
+      e.loop(e.index(0), e.index(width), 1, [&](Value column) {
+        e.storeScalar(loadQuantised(e, table, quant, panel, lane, column), result, {item[0], column});
+      });
+      return;
+    }
     if (!layout) {
       e.strips(width, 2 * e.target.lanes(), [&](Value column, int64_t n) {
         e.store(e.load(table, {row, column}, n), result, {item[0], column});

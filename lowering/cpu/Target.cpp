@@ -123,6 +123,7 @@ llvm::Expected<CpuTarget> CpuTarget::get(llvm::StringRef name) {
     result.vectorRegisters = wide ? 32 : 16;
     result.tileRows = wide ? 8 : 4;
     result.panelWidth = wide ? 32 : 16;
+    result.vnni = wide && has("avx512vnni");
     result.bf16Dot = wide && has("avx512bf16");
     require(x86Features);
   } else if (triple.getArch() == llvm::Triple::aarch64) {

@@ -36,6 +36,8 @@ struct CpuTarget {
 
   bool bf16Dot = false;          // has the AVX-512 dot product of bf16 pairs with f32 accumulators
 
+  bool vnni = false;             // has the AVX-512 dot product of byte quads with i32 accumulators
+
   /// f32 lanes of a vector register.
   int64_t lanes() const { return vectorBits / 32; }
 

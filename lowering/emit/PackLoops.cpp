@@ -7,6 +7,7 @@
 
 #include "lowering/emit/PackLoops.h"
 
+#include "dialect/Quantisation.h"
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -128,6 +129,35 @@ void packRowMajor(const PanelPacking &packing, int64_t begin, int64_t end, Eleme
   }
 }
 
+// Packs one block of quantised elements: the scales of its lanes, then their integers.
+void packBlock(const PanelPacking &packing, int64_t panel, int64_t group, uint8_t *packed) {
+  int64_t width = packing.width, size = packing.interleave, first = group * size;
+  int64_t present = std::min(size, packing.columns - first), bias = int64_t(1) << (packing.bits - 1);
+  std::vector<float> values(size);
+  std::vector<int8_t> codes(size);
+  for (int64_t lane = 0; lane < width; ++lane) {
+    int64_t row = panel * width + lane;
+    float scale = 0;
+    std::fill(codes.begin(), codes.end(), 0);
+    if (row < packing.rows) {
+      load(packing, row * packing.columns + first, present, values.data());
+      scale = quantiseWeights(llvm::ArrayRef(values).take_front(present), packing.bits, codes.data());
+    }
+    std::memcpy(packed + 4 * lane, &scale, 4);
+    uint8_t *bytes = packed + 4 * width;
+    auto place = [&](int64_t k) { return (k / 4 * width + lane) * 4 + k % 4; };
+    for (int64_t k = 0; k < size; ++k) {
+      uint8_t code = uint8_t(codes[k] + bias);
+      if (packing.bits == 8)
+        bytes[place(k)] = code;
+      else if (k < size / 2)
+        bytes[place(k)] = code;
+      else
+        bytes[place(k - size / 2)] |= code << 4;
+    }
+  }
+}
+
 template <typename Element> void pack(const PanelPacking &packing, int64_t begin, int64_t end, Element *packed) {
   if (packing.width == 1 && packing.interleave == 1)
     return packRowMajor(packing, begin, end, packed);
@@ -143,6 +173,11 @@ template <typename Element> void pack(const PanelPacking &packing, int64_t begin
 } // namespace
 
 void samba::packGroups(const PanelPacking &packing, int64_t begin, int64_t end, uint8_t *packed) {
+  if (packing.bits) {
+    for (int64_t i = begin; i < end; ++i, packed += packing.groupBytes())
+      packBlock(packing, i / packing.groupsPerPanel(), i % packing.groupsPerPanel(), packed);
+    return;
+  }
   if (packing.packedType == DType::BF16)
     pack(packing, begin, end, reinterpret_cast<uint16_t *>(packed));
   else

@@ -34,13 +34,16 @@ struct PanelPacking {
   int64_t columns = 1;             // K
   int64_t width = 1;               // W
   int64_t interleave = 1;          // I: columns side by side in a group
+  int64_t bits = 0;                // of quantised elements, whose groups are blocks of `#samba.quant`; else 0
 
   int64_t panels() const { return (rows + width - 1) / width; }
   /// Packed data is a run of this many groups of `width * interleave` elements: one for each panel and run of
   /// `interleave` columns.
   int64_t groupsPerPanel() const { return (columns + interleave - 1) / interleave; }
   int64_t groups() const { return panels() * groupsPerPanel(); }
-  int64_t groupBytes() const { return width * interleave * dtypeSize(packedType); }
+  int64_t groupBytes() const {
+    return bits ? width * (4 + interleave * bits / 8) : width * interleave * dtypeSize(packedType);
+  }
 };
 
 /// Packs the groups `begin .. end-1` into `packed`, of `(end - begin) * groupBytes()` bytes.

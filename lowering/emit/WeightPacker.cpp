@@ -51,6 +51,15 @@ llvm::Expected<PanelPacking> describe(WeightOp weight) {
     packing.packedType = DType::BF16;
   else if (!type.getElementType().isF32())
     return weightError(weight.getSymName(), "only f32 and bf16 can be packed");
+  if (auto quant = dyn_cast_or_null<QuantAttr>(type.getEncoding());
+      quant && quant.getWidth() && type.getRank() == 2 && packedSizeInBytes(type) < kTooManyBytes) {
+    packing.rows = type.getDimSize(0);
+    packing.columns = type.getDimSize(1);
+    packing.width = quant.getWidth();
+    packing.interleave = quant.getGroup();
+    packing.bits = quant.getBits();
+    return packing;
+  }
   auto layout = dyn_cast_or_null<LayoutAttr>(type.getEncoding());
   if ((type.getEncoding() && !layout) || (layout && (type.getRank() != 2 || layout.getWidth() < 0)))
     return weightError(weight.getSymName(), "unknown layout");

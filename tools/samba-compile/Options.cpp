@@ -46,7 +46,7 @@ struct CommandLine {
                            cl::desc("CPU to compile for: native (default), x86-64-v3, x86-64-v4, or a name that LLVM "
                                     "knows, e.g. znver4"),
                            cl::value_desc("name"), cl::init("native"), cl::cat(category)};
-  cl::opt<std::string> precision{"precision", cl::desc("Type of weight matrices: f32 (default) or bf16"),
+  cl::opt<std::string> precision{"precision", cl::desc("Type of weight matrices: f32 (default), bf16, int8 or int4"),
                                  cl::value_desc("type"), cl::init("f32"), cl::cat(category)};
   cl::opt<std::string> fusion{"fusion",
                               cl::desc("Fusions to make: default, none, all, or a list of names, each with + or - to "
@@ -162,8 +162,8 @@ llvm::Error check(const CommandLine &line, const CompileOptions &options) {
     return llvm::createStringError("no model directory is given (see --help)");
   if (given(line.emission) && given(line.compileTo))
     return llvm::createStringError("--emit and --compile-to exclude each other");
-  if (options.phases.precision != "f32" && options.phases.precision != "bf16")
-    return llvm::createStringError("--precision=" + options.phases.precision + ": expected f32 or bf16");
+  if (!llvm::is_contained({"f32", "bf16", "int8", "int4"}, llvm::StringRef(options.phases.precision)))
+    return llvm::createStringError("--precision=" + options.phases.precision + ": expected f32, bf16, int8 or int4");
   if (resumed && *options.compileFrom == Phase::Emit)
     return llvm::createStringError("--compile-from=emit: nothing comes after it");
   if (resumed && options.compileTo && *options.compileTo <= *options.compileFrom)

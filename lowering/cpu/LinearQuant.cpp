@@ -1,0 +1,219 @@
+//===- LinearQuant.cpp - matrix product of quantised operands -------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// For each group of the depth, integers are multiplied and summed exactly in i32; the sum is scaled by the scales of the
+// row's and the weight's group and added in f32. The dot product of the machine takes unsigned bytes on one side: those
+// of the weights, which carry a bias (128, or 8 for 4 bits). What the bias adds is the same for all outputs, the bias
+// times the sum of the row's integers, so the accumulators start at its negative.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lowering/cpu/Kernels.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace samba;
+
+namespace {
+
+/// Where the parts of a quantised row of `columns` elements begin, in bytes.
+struct RowPlaces {
+  int64_t scales, sums;
+
+  RowPlaces(QuantAttr quant, int64_t columns)
+      : scales(quant.groupsOf(columns) * quant.getGroup()), sums(scales + 4 * quant.groupsOf(columns)) {}
+};
+
+/// Four bytes of a row as a scalar of another type.
+Value loadWord(Emitter &e, Value row, ValueRange place, Type type) {
+  return e.extract(e.bitcast(e.loadRaw(row, place, 4), type), 0);
+}
+
+void storeWord(Emitter &e, Value scalar, Value memory, ValueRange place) {
+  e.store(e.bitcast(e.broadcast(scalar, 1), e.b.getI8Type()), memory, place);
+}
+
+class QuantLinearEmitter {
+public:
+  QuantLinearEmitter(Emitter &e, Value x, Value weight, QuantAttr quant, LinearEpilogue epilogue)
+      : e(e), x(x), weight(weight), quant(quant), epilogue(epilogue) {
+    auto type = cast<MemRefType>(weight.getType());
+    panels = type.getDimSize(0);
+    groups = type.getDimSize(1);
+    outputs = cast<MemRefType>(epilogue.result.getType()).getDimSize(1);
+    int64_t width = quant.getWidth();
+    lanes = width % e.target.lanes() ? width : e.target.lanes();
+    parts = width / lanes;
+  }
+
+  void emit() {
+    // Integer and f32 accumulators share the registers, so the tile has half as many rows.
+    int64_t tileRows = std::max<int64_t>(1, e.target.tileRows / 2);
+    e.parallel({e.index(panels)}, [&](ValueRange item) {
+      panel = item[0];
+      forRowTiles(e, e.rows(x), tileRows, [&](Value row, int64_t rows) { emitTile(row, rows); });
+    });
+  }
+
+private:
+  void emitTile(Value firstRow, int64_t rows) {
+    SmallVector<Value> zero(rows * parts, e.splat(0, lanes));
+    SmallVector<Value> sums = e.loop(e.index(0), e.index(groups), 1, zero, [&](Value group, ValueRange carried) {
+      SmallVector<Value> products = multiplyGroup(firstRow, rows, group), scales, next;
+      for (int64_t part = 0; part < parts; ++part) {
+        Value bytes = e.loadRaw(weight, {panel, group, e.index(4 * part * lanes)}, 4 * lanes);
+        scales.push_back(e.bitcast(bytes, e.b.getF32Type()));
+      }
+      Value place = e.add(e.mul(group, 4), groups * quant.getGroup());
+      for (int64_t r = 0; r < rows; ++r) {
+        Value scale = e.broadcast(loadWord(e, x, {e.add(firstRow, r), place}, e.b.getF32Type()), lanes);
+        for (int64_t part = 0; part < parts; ++part) {
+          Value product = arith::SIToFPOp::create(e.b, e.loc, e.vectorType(lanes), products[r * parts + part]);
+          next.push_back(e.fma(product, e.mulf(scales[part], scale), carried[r * parts + part]));
+        }
+      }
+      return next;
+    });
+    e.strip(panel, outputs, quant.getWidth(), [&](Value column, int64_t present) {
+      for (int64_t r = 0; r < rows; ++r)
+        for (int64_t part = 0; part * lanes < present; ++part)
+          epilogue.emit(e, e.add(firstRow, r), e.add(column, part * lanes), sums[r * parts + part],
+                        std::min(lanes, present - part * lanes));
+    });
+  }
+
+  /// The integer products of one group: i32 vectors by row and part.
+  SmallVector<Value> multiplyGroup(Value firstRow, int64_t rows, Value group) {
+    SmallVector<Value> sums;
+    int64_t bias = int64_t(1) << (quant.getBits() - 1);
+    Value place = e.add(e.mul(group, 4), groups * (quant.getGroup() + 4));
+    for (int64_t r = 0; r < rows; ++r) {
+      Value sum = loadWord(e, x, {e.add(firstRow, r), place}, e.b.getI32Type());
+      Value factor = arith::ConstantOp::create(e.b, e.loc, e.b.getI32IntegerAttr(-bias));
+      Value start = e.broadcast(arith::MulIOp::create(e.b, e.loc, sum, factor), lanes);
+      sums.append(parts, start);
+    }
+    int64_t halves = 8 / quant.getBits(), quads = quant.getGroup() / 4 / halves;
+    Value firstByte = e.mul(group, quant.getGroup());
+    for (int64_t quad = 0; quad < quads; ++quad)
+      for (int64_t part = 0; part < parts; ++part) {
+        int64_t at = 4 * quant.getWidth() + (quad * quant.getWidth() + part * lanes) * 4;
+        Value words = e.bitcast(e.loadRaw(weight, {panel, group, e.index(at)}, 4 * lanes), e.b.getI32Type());
+        for (int64_t half = 0; half < halves; ++half) {
+          Value codes = halves == 1 ? words : nibbles(words, half);
+          Value column = e.add(firstByte, 4 * (half * quads + quad));
+          for (int64_t r = 0; r < rows; ++r) {
+            Value quadOfRow = loadWord(e, x, {e.add(firstRow, r), column}, e.b.getI32Type());
+            Value &sum = sums[r * parts + part];
+            sum = dot(sum, codes, quadOfRow);
+          }
+        }
+      }
+    return sums;
+  }
+
+  Value constant(uint32_t word) {
+    auto type = VectorType::get({lanes}, e.b.getI32Type());
+    return arith::ConstantOp::create(e.b, e.loc, DenseElementsAttr::get(type, APInt(32, word)));
+  }
+
+  Value nibbles(Value words, int64_t half) {
+    if (half)
+      words = arith::ShRUIOp::create(e.b, e.loc, words, constant(4));
+    return arith::AndIOp::create(e.b, e.loc, words, constant(0x0f0f0f0f));
+  }
+
+  /// sum + the dot product of four unsigned bytes of each lane of `codes` with the four signed bytes of `row`.
+  Value dot(Value sum, Value codes, Value row) {
+    if (e.target.vnni && lanes == 16) {
+      Value bytes = e.bitcast(codes, e.b.getI8Type());
+      Value rowBytes = e.bitcast(e.broadcast(row, lanes), e.b.getI8Type());
+      auto call = LLVM::CallIntrinsicOp::create(e.b, e.loc, sum.getType(),
+                                                e.b.getStringAttr("llvm.x86.avx512.vpdpbusd.512"),
+                                                ValueRange{sum, bytes, rowBytes});
+      return call.getResults();
+    }
+    auto scalar = [&](int64_t value) -> Value {
+      return arith::ConstantOp::create(e.b, e.loc, e.b.getI32IntegerAttr(value));
+    };
+    for (int64_t i = 0; i < 4; ++i) {
+      Value code = arith::ShRUIOp::create(e.b, e.loc, codes, constant(8 * i));
+      code = arith::AndIOp::create(e.b, e.loc, code, constant(0xff));
+      Value high = arith::ShLIOp::create(e.b, e.loc, row, scalar(24 - 8 * i));
+      Value element = arith::ShRSIOp::create(e.b, e.loc, high, scalar(24));
+      Value product = arith::MulIOp::create(e.b, e.loc, code, e.broadcast(element, lanes));
+      sum = arith::AddIOp::create(e.b, e.loc, sum, product);
+    }
+    return sum;
+  }
+
+  Emitter &e;
+  Value x, weight, panel;
+  QuantAttr quant;
+  LinearEpilogue epilogue;
+  int64_t panels, groups, outputs, lanes, parts;
+};
+
+/// Quantises one group of a row: `count` elements from its first on, the rest of the group is zero.
+void quantiseGroup(Emitter &e, Value x, Value result, Value row, Value group, int64_t count, QuantAttr quant,
+                   const RowPlaces &places) {
+  int64_t size = quant.getGroup();
+  Value first = e.mul(group, size), zero = e.scalar(0), largest = zero;
+  SmallVector<std::pair<Value, int64_t>> strips; // values and their first column
+  for (auto [column, n] : Emitter::stripList(count, e.target.lanes())) {
+    Value values = e.load(x, {row, e.add(first, column)}, n);
+    strips.emplace_back(values, column);
+    largest = e.maxf(e.largest(math::AbsFOp::create(e.b, e.loc, values)), largest);
+  }
+  Value scale = e.mulf(largest, e.scalar(1.0 / 127));
+  Value isZero = arith::CmpFOp::create(e.b, e.loc, arith::CmpFPredicate::OEQ, largest, zero);
+  Value inverse = arith::SelectOp::create(e.b, e.loc, isZero, zero, e.divf(e.scalar(127), largest));
+  Value total = arith::ConstantOp::create(e.b, e.loc, e.b.getI32IntegerAttr(0));
+  for (auto [values, column] : strips) {
+    int64_t n = cast<VectorType>(values.getType()).getNumElements();
+    Value rounded = math::RoundEvenOp::create(e.b, e.loc, e.mulf(values, e.broadcast(inverse, n)));
+    Value words = arith::FPToSIOp::create(e.b, e.loc, VectorType::get({n}, e.b.getI32Type()), rounded);
+    Value sum = vector::ReductionOp::create(e.b, e.loc, vector::CombiningKind::ADD, words);
+    total = arith::AddIOp::create(e.b, e.loc, total, sum);
+    Value bytes = arith::TruncIOp::create(e.b, e.loc, VectorType::get({n}, e.b.getI8Type()), words);
+    e.store(bytes, result, {row, e.add(first, column)});
+  }
+  if (count < size) {
+    auto type = VectorType::get({size - count}, e.b.getI8Type());
+    Value padding = arith::ConstantOp::create(e.b, e.loc, DenseElementsAttr::get(type, APInt(8, 0)));
+    e.store(padding, result, {row, e.add(first, count)});
+  }
+  Value offset = e.mul(group, 4);
+  storeWord(e, scale, result, {row, e.add(offset, places.scales)});
+  storeWord(e, total, result, {row, e.add(offset, places.sums)});
+}
+
+} // namespace
+
+void samba::emitQuantizeRows(Emitter &e, Value x, QuantAttr quant, Value result) {
+  int64_t columns = cast<MemRefType>(x.getType()).getDimSize(1), whole = columns / quant.getGroup();
+  int64_t tail = columns % quant.getGroup();
+  RowPlaces places(quant, columns);
+  e.parallel({e.rows(x), e.index(quant.groupsOf(columns))}, [&](ValueRange item) {
+    auto group = [&](int64_t count) { quantiseGroup(e, x, result, item[0], item[1], count, quant, places); };
+    if (!tail)
+      return group(quant.getGroup());
+    if (!whole)
+      return group(tail);
+    e.whenElse(
+        e.less(item[1], e.index(whole)), [&] { group(quant.getGroup()); }, [&] { group(tail); });
+  });
+}
+
+void samba::emitQuantLinear(Emitter &e, Value x, Value weight, QuantAttr quant, Value bias, Value residual,
+                            Value result) {
+  QuantLinearEmitter(e, x, weight, quant, {bias, residual, result}).emit();
+}
