@@ -50,8 +50,9 @@ std::vector<size_t> Scheduler::share() const {
   std::vector<size_t> chosen;
   for (size_t i = 0; i < std::min(budget, queues.size()); ++i)
     chosen.push_back((turn + i) % queues.size());
-  std::stable_sort(chosen.begin(), chosen.end(),
-                   [&](size_t a, size_t b) { return queues[a].left() < queues[b].left(); });
+  std::sort(chosen.begin(), chosen.end(), [&](size_t a, size_t b) {
+    return queues[a].left() != queues[b].left() ? queues[a].left() < queues[b].left() : a < b;
+  });
   std::vector<size_t> counts(queues.size());
   size_t left = budget;
   for (size_t i = 0; i < chosen.size(); ++i) {

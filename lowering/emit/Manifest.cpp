@@ -99,15 +99,20 @@ llvm::Expected<Manifest> Manifest::create(ModuleOp module, const CpuTarget &targ
   json::Value modelJson = toJson(model);
   // Absent means unlimited.
   modelJson.getAsObject()->try_emplace("max_context", nullptr);
-  bool narrow =
-      llvm::any_of(module.getOps<WeightOp>(), [](WeightOp op) { return op.getTensorType().getElementType().isBF16(); });
+  llvm::StringRef precision = "f32";
+  for (WeightOp weight : module.getOps<WeightOp>()) {
+    if (auto quant = dyn_cast_or_null<QuantAttr>(weight.getTensorType().getEncoding()))
+      precision = quant.getBits() == 8 ? "int8" : "int4";
+    else if (precision == "f32" && weight.getTensorType().getElementType().isBF16())
+      precision = "bf16";
+  }
 
   Manifest manifest;
   manifest.root = json::Object{
       {"abi_version", SAMBA_ABI_VERSION},
       {"compiler", "samba-mlir " SAMBA_VERSION},
       {"name", json::fixUTF8(module.getName().value_or("model"))},
-      {"precision", narrow ? "bf16" : "f32"},
+      {"precision", precision},
       {"model", std::move(modelJson)},
       {"target",
        json::Object{{"triple", target.triple}, {"cpu", target.cpu}, {"features", json::Array(target.required)}}},

@@ -222,3 +222,43 @@ func.func @rotary_odd(%x: tensor<?x30xf32>, %table: tensor<?x15xf32>) {
   %0 = samba.rotary %x, %table : tensor<?x30xf32>, tensor<?x15xf32>
   return
 }
+
+// -----
+
+func.func @quantize_rows_encoding(%x: tensor<?x64xf32>) {
+  // expected-error @+1 {{expected a result of the encoding #samba.quant<8, group>, got 'tensor<?x64xf32>'}}
+  %0 = samba.quantize_rows %x : tensor<?x64xf32> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @quantize_rows_bits(%x: tensor<?x64xf32>) {
+  // expected-error @+1 {{expected a result of the encoding #samba.quant<8, group>, got}}
+  %0 = samba.quantize_rows %x : tensor<?x64xf32> -> tensor<?x64xf32, #samba.quant<4, 32>>
+  return
+}
+
+// -----
+
+func.func @quantize_rows_shape(%x: tensor<?x64xf32>) {
+  // expected-error @+1 {{expected result of shape [?, 64], got [?, 32]}}
+  %0 = samba.quantize_rows %x : tensor<?x64xf32> -> tensor<?x32xf32, #samba.quant<8, 32>>
+  return
+}
+
+// -----
+
+func.func @linear_only_weight_quantised(%x: tensor<?x64xf32>, %w: tensor<16x64xf32, #samba.quant<4, 32>>) {
+  // expected-error @+1 {{expected x and weight both quantised in groups of one size, or neither, got}}
+  %0 = samba.linear %x, %w : tensor<?x64xf32>, tensor<16x64xf32, #samba.quant<4, 32>> -> tensor<?x16xf32>
+  return
+}
+
+// -----
+
+func.func @linear_groups_differ(%x: tensor<?x64xf32, #samba.quant<8, 64>>, %w: tensor<16x64xf32, #samba.quant<4, 32>>) {
+  // expected-error @+1 {{expected x and weight both quantised in groups of one size, or neither, got}}
+  %0 = samba.linear %x, %w : tensor<?x64xf32, #samba.quant<8, 64>>, tensor<16x64xf32, #samba.quant<4, 32>> -> tensor<?x16xf32>
+  return
+}

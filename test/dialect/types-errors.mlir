@@ -42,3 +42,18 @@ func.func private @f(tensor<4x4xf32, #samba.layout<panel, 4097>>)
 
 // expected-error @+1 {{expected no width in a transposed layout, got 16}}
 func.func private @f(tensor<4x4xf32, #samba.layout<transposed, 16>>)
+
+// -----
+
+// expected-error @+1 {{expected 4 or 8 bits, got 5}}
+func.func private @f(tensor<4x4xf32, #samba.quant<5, 32>>)
+
+// -----
+
+// expected-error @+1 {{expected a group of a multiple of 8 between 8 and 1024 elements, got 20}}
+func.func private @f(tensor<4x4xf32, #samba.quant<8, 20>>)
+
+// -----
+
+// expected-error @+1 {{expected a panel width between 0 and 4096, got -1}}
+func.func private @f(tensor<4x4xf32, #samba.quant<8, 32, -1>>)

@@ -1,7 +1,11 @@
 // RUN: samba-opt %s -split-input-file -verify-diagnostics -samba-set-precision=precision=bf16
 // RUN: not samba-opt %S/Inputs/empty.mlir -samba-set-precision=precision=int3 2>&1 | FileCheck %s --check-prefix=OPTION
 
-// OPTION: error: expected the precision f32 or bf16, got 'int3'
+// RUN: not samba-opt %S/Inputs/empty.mlir -samba-set-precision="precision=int8 group=12" 2>&1 \
+// RUN:   | FileCheck %s --check-prefix=GROUP
+
+// OPTION: error: expected the precision f32, bf16, int8 or int4, got 'int3'
+// GROUP: error: expected a group of a multiple of 8 between 8 and 1024 elements, got 12
 
 // @second is computed when it is packed, so it stays f32.
 samba.weight @first from "a" : tensor<32x32xf32>

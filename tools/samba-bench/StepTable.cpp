@@ -21,7 +21,7 @@ namespace {
 
 // An exponential is reduced and evaluated as a polynomial of degree 5, by at least six multiply-adds.
 constexpr double flopsPerExp = 12;
-constexpr size_t mostLoops = 1000000;
+constexpr size_t mostEntries = 1000000;
 
 /// Reads the table and the states of a manifest.
 class Expansion {
@@ -63,8 +63,8 @@ private:
     for (size_t i = 0; i < entries->size(); ++i) {
       const json &entry = (*entries)[i];
       std::string where = "loops." + function + "[" + std::to_string(i) + "]";
-      if (!entry.is_object() || table.size() >= mostLoops)
-        fail(where, "an object, one of at most " + std::to_string(mostLoops));
+      if (!entry.is_object() || ++seen > mostEntries)
+        fail(where, "an object, one of at most " + std::to_string(mostEntries));
       if (entry.contains("call")) {
         expand(text(entry, "call", where), text(entry, "layer", where), depth + 1);
         continue;
@@ -115,6 +115,7 @@ private:
   }
 
   const std::string &path;
+  size_t seen = 0; // entries, of calls too: functions without loops must not multiply without end
   const json &functions;
   const json &stateFields;
   std::vector<Loop> &table;

@@ -36,6 +36,8 @@ public:
   /// Ends it, unless it has ended; returns the rest of the text.
   std::string finish(const std::string &reason);
 
+  /// Tokens that it may still get.
+  int64_t left() const { return wish.tokens - static_cast<int64_t>(ids.size()); }
   bool ended() const { return !stop.empty(); }
   /// "length", "eos", "stop" (a stop string), or what finish() was told.
   const std::string &reason() const { return stop; }

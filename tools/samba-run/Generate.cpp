@@ -11,6 +11,7 @@
 #include "tools/samba-run/Dump.h"
 #include "tools/samba-run/Input.h"
 #include "tools/samba-run/PromptCache.h"
+#include "tools/samba-run/Speculation.h"
 
 #include <algorithm>
 #include <chrono>
@@ -61,6 +62,8 @@ private:
   void readPrompt();
   std::vector<int64_t> placesToStop() const;
   bool feedBack();
+  void speculate();
+  std::unique_ptr<Draft> makeDraft() const;
   bool mayGoOn();
   void show(const std::string &text) const {
     if (!options.json)
@@ -73,6 +76,7 @@ private:
   Session session;
   Continuation continuation;
   std::optional<PromptCache> cache;
+  std::optional<Speculation> speculation;
   std::vector<int32_t> prompt; // what is fed before the first choice
   std::vector<float> logits;   // the last token's row at the end
   std::string early;           // the limit that ended it
@@ -186,6 +190,34 @@ bool Generation::feedBack() {
   return true;
 }
 
+/// Like continuePrompt, with guesses.
+void Generation::speculate() {
+  Stopwatch watch;
+  speculation.emplace(model, session, continuation, makeDraft(), static_cast<size_t>(options.speculateRows));
+  watch = Stopwatch();
+  try {
+    speculation->run(
+        prompt, logits.data(), [&] { return mayGoOn(); },
+        [&](const std::string &text) {
+          show(text);
+          stepSeconds = watch.seconds();
+        });
+    if (options.saveState)
+      speculation->settle();
+  } catch (const Exception &error) {
+    if (error.status() != SAMBA_ERROR_CONTEXT_FULL)
+      throw;
+    full = error;
+  }
+  steps = static_cast<int64_t>(continuation.tokens().size()) - 1;
+}
+
+std::unique_ptr<Draft> Generation::makeDraft() const {
+  if (*options.speculate == "lookup")
+    return std::make_unique<LookupDraft>();
+  return std::make_unique<ModelDraft>(*options.speculate, options.open(), model, options.wish.sampling);
+}
+
 void Generation::continuePrompt() {
   Stopwatch watch;
   while (!continuation.ended() && mayGoOn()) {
@@ -198,8 +230,12 @@ void Generation::continuePrompt() {
 
 void Generation::finish() {
   bool whole = promptDone == static_cast<int64_t>(prompt.size());
-  if (whole && early.empty())
-    continuePrompt();
+  if (whole && early.empty() && !continuation.ended()) {
+    if (options.speculate)
+      speculate();
+    else
+      continuePrompt();
+  }
   show(continuation.finish(full ? "context" : early));
   if (whole && options.saveState && options.wish.tokens > 0) {
     if (!continuation.tokens().empty())
@@ -218,6 +254,8 @@ ordered_json Generation::json(double loadSeconds) const {
   continuation.describe(object);
   if (cache)
     object["cached_tokens"] = cached;
+  if (speculation)
+    object["speculation"] = speculation->statistics();
   object["timings"] = {{"load_s", loadSeconds},
                        {"prompt_s", promptSeconds},
                        {"prompt_tokens_per_s", rate(promptDone - cached, promptSeconds)},
@@ -232,6 +270,8 @@ void Generation::printStatistics() const {
   if (steps > 0)
     std::fprintf(stderr, "; generation: %zu tokens, %.1f tokens/s", continuation.tokens().size(),
                  stepSeconds > 0 ? static_cast<double>(steps) / stepSeconds : 0.0);
+  if (speculation)
+    std::fprintf(stderr, "; %s", speculation->statistics().dump().c_str());
   std::fprintf(stderr, "\n");
 }
 

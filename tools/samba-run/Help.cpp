@@ -12,13 +12,27 @@ std::string samba::run::helpText(const std::string &program, bool carriesModel) 
   std::string usage = program + (carriesModel ? "" : " MODEL");
   return "usage: " + usage + " --prompt TEXT [options]      continue a text\n" + //
          "       " + usage + " --score FILE [options]       measure how well a text is predicted\n" + "       " +
-         usage + " --info                       print the manifest of the model\n" + R"(
+         usage + " --batch FILE [-o OUT]        continue many texts\n" + "       " + usage + " --stream [options]           read standard input without end\n" + "       " + usage + " --info                       print the manifest of the model\n" + R"(
 Input (one of them):
   --prompt TEXT          the text to continue
   --prompt-file FILE     the same, from a file
   --tokens FILE          token ids to continue, from a JSON array; nothing is added to them
   --score FILE           print tokens, negative log likelihood (nats) and perplexity as JSON; FILE is text, or a JSON
                          array of token ids if its name ends in .json
+  --batch FILE           continue the prompts of a file of JSON lines, {"prompt": TEXT} or {"tokens": [...]}, each with
+                         any of n, temp, top_k, top_p, min_p, repeat_penalty, presence_penalty, frequency_penalty,
+                         seed, stop, logit_bias, logprobs, ignore_eos; prints one JSON line for each, in order
+  --stream[=tokens]      read text, or token ids, from standard input for ever; prints a JSON line for each token, with
+                         its log probability. A word is read when the space after it is. Memory does not grow
+
+Streams:
+  --continue N           print a continuation of at most N tokens for each line of the input instead; the sequence goes
+                         on as if there was none
+
+Batches:
+  -o FILE                results; until all are done they are in FILE.partial, from which the same command goes on
+  --concurrency N        prompts at a time (default 16)
+  --budget N             tokens per step (default: that of --chunk)
 
 Generation:
   -n N                   tokens to generate at most, or 0 to only read the prompt (default 128)
@@ -28,6 +42,9 @@ Generation:
                          --temp)
   --min-p P              drop tokens with less than P times the best one's probability (default 0; needs --temp)
   --repeat-penalty R     divide positive logits of the last 64 tokens by R, multiply others (default 1)
+  --speculate=lookup[:N] guess the next N tokens (default 7) by what came after the last ones before, and evaluate them
+                         together; keeps what the model would have chosen itself
+  --speculate=MODEL      the same with the guesses of a smaller model
   --seed S               of the random numbers; the same seed gives the same text (default 0)
   --presence-penalty P   take P from the logits of the last 64 tokens (default 0)
   --frequency-penalty P  take P for each time that a token is among the last 64 (default 0)

@@ -14,7 +14,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-using nlohmann::json;
+using nlohmann::ordered_json;
 
 std::string samba::run::readFile(const std::string &path) {
   auto close = [](std::FILE *file) { std::fclose(file); };
@@ -29,20 +29,23 @@ std::string samba::run::readFile(const std::string &path) {
   return bytes;
 }
 
-std::vector<int32_t> samba::run::readTokens(const std::string &path, int32_t vocabSize) {
-  json document = json::parse(readFile(path), nullptr, /*allow_exceptions=*/false);
-  if (!document.is_array())
-    throw std::runtime_error("'" + path + "' is not a JSON array of token ids");
+std::vector<int32_t> samba::run::tokensOf(const ordered_json &array, const std::string &name, int32_t vocabSize) {
+  if (!array.is_array())
+    throw std::runtime_error(name + " is not a JSON array of token ids");
   std::vector<int32_t> tokens;
-  tokens.reserve(document.size());
-  for (const json &element : document) {
+  tokens.reserve(array.size());
+  for (const ordered_json &element : array) {
     // An unsigned number compares as such: one beyond int64_t is not taken for a negative one.
     bool fits = element.is_number_unsigned() && element.get<uint64_t>() < static_cast<uint64_t>(vocabSize);
     if (!fits)
-      throw std::runtime_error("'" + path + "': element " + std::to_string(tokens.size()) +
+      throw std::runtime_error(name + ": element " + std::to_string(tokens.size()) +
                                ": expected an integer from 0 to " + std::to_string(vocabSize - 1) + ", found " +
-                               element.dump(-1, ' ', true, json::error_handler_t::replace).substr(0, 60));
+                               element.dump(-1, ' ', true, ordered_json::error_handler_t::replace).substr(0, 60));
     tokens.push_back(static_cast<int32_t>(element.get<uint64_t>()));
   }
   return tokens;
+}
+
+std::vector<int32_t> samba::run::readTokens(const std::string &path, int32_t vocabSize) {
+  return tokensOf(ordered_json::parse(readFile(path), nullptr, /*allow_exceptions=*/false), "'" + path + "'", vocabSize);
 }

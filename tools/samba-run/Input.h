@@ -9,6 +9,7 @@
 #define TOOLS_SAMBA_RUN_INPUT_H
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,11 @@ namespace samba::run {
 /// The bytes of a file. Throws std::runtime_error.
 std::string readFile(const std::string &path);
 
-/// The token ids of a file with a JSON array of integers. Throws std::runtime_error naming file and index for anything
-/// else, and for ids outside a vocabulary of `vocabSize`.
+/// The token ids of a JSON array of integers. Throws std::runtime_error, beginning with `name`, for anything else, and for
+/// ids outside a vocabulary of `vocabSize`.
+std::vector<int32_t> tokensOf(const nlohmann::ordered_json &array, const std::string &name, int32_t vocabSize);
+
+/// Those of a file.
 std::vector<int32_t> readTokens(const std::string &path, int32_t vocabSize);
 
 } // namespace samba::run

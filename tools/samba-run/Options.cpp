@@ -53,6 +53,7 @@ using Flags = std::map<std::string, std::function<void()>>;
 using Values = std::map<std::string, std::function<void(const std::string &option, const std::string &value)>>;
 
 constexpr int64_t maxTokenCount = std::numeric_limits<int32_t>::max();
+constexpr int64_t maxSequences = 1 << 20;
 constexpr int64_t maxMegabytes = int64_t(1) << 40;
 
 float parseFinite(const std::string &option, const std::string &text) {
@@ -74,12 +75,23 @@ void parseBias(const std::string &option, const std::string &text, std::map<int3
   }
 }
 
+/// "lookup", "lookup:N" or the file of a model.
+void parseSpeculate(const std::string &option, const std::string &text, Options &options) {
+  options.speculate = text;
+  if (text.compare(0, 7, "lookup:") == 0) {
+    options.speculate = "lookup";
+    options.speculateRows = 1 + parseInteger(option, text.substr(7), 1, 63);
+  } else if (text.empty()) {
+    throw UsageError(option + ": expected lookup, lookup:N or a compiled model, found nothing");
+  }
+}
+
 Flags flagsOf(Options &options) {
   return {
       {"--help", [&] { options.help = true; }},       {"-h", [&] { options.help = true; }},
       {"--version", [&] { options.version = true; }}, {"--info", [&] { options.info = true; }},
       {"--json", [&] { options.json = true; }},       {"--ignore-eos", [&] { options.wish.ignoreEos = true; }},
-      {"--verify", [&] { options.verify = true; }},
+      {"--verify", [&] { options.verify = true; }},     {"--stream", [&] { options.stream = true; }},
   };
 }
 
@@ -103,6 +115,12 @@ Values valuesOf(Options &options, std::string &draws, bool &temperature) {
       {"--prompt-cache-size",
        [&](auto &o, auto &v) { options.promptCacheMegabytes = parseInteger(o, v, 1, maxMegabytes); }},
       {"-n", [&](auto &o, auto &v) { options.wish.tokens = parseInteger(o, v, 0, maxTokenCount); }},
+      {"--batch", text(options.batchFile)},
+      {"-o", text(options.output)},
+      {"--continue", [&](auto &o, auto &v) { options.continueLines = parseInteger(o, v, 1, maxTokenCount); }},
+      {"--speculate", [&](auto &o, auto &v) { parseSpeculate(o, v, options); }},
+      {"--concurrency", [&](auto &o, auto &v) { options.concurrency = parseInteger(o, v, 1, maxSequences); }},
+      {"--budget", [&](auto &o, auto &v) { options.budget = parseInteger(o, v, 1, SAMBA_MAX_CHUNK); }},
       {"--stop",
        [&](auto &o, auto &v) {
          if (v.empty())
@@ -156,13 +174,26 @@ Values valuesOf(Options &options, std::string &draws, bool &temperature) {
 
 void checkCombination(const Options &options, const std::string &draws, bool temperature) {
   int inputs = options.prompt.has_value() + options.promptFile.has_value() + options.tokensFile.has_value() +
-               options.scoreFile.has_value();
+               options.scoreFile.has_value() + options.batchFile.has_value() + options.stream;
   if (inputs > 1)
-    throw UsageError("--prompt, --prompt-file, --tokens and --score exclude each other");
+    throw UsageError("--prompt, --prompt-file, --tokens, --score, --batch and --stream exclude each other");
   if (inputs == 0 && !options.info && !options.loadState)
-    throw UsageError("nothing to do: give --prompt, --prompt-file, --tokens, --score, --load-state or --info"
-                     " (see --help)");
+    throw UsageError("nothing to do: give --prompt, --prompt-file, --tokens, --score, --batch, --stream, --load-state or"
+                     " --info (see --help)");
   bool dumps = options.dumpLogits || options.dumpHidden || options.dumpState;
+  if (options.batchFile && (dumps || options.saveState || options.loadState || options.promptCache || options.json))
+    throw UsageError("--batch cannot be combined with --json, dumps, states or --prompt-cache");
+  if (options.stream && (dumps || options.promptCache || options.json))
+    throw UsageError("--stream cannot be combined with --json, dumps or --prompt-cache");
+  if (options.continueLines && !options.stream)
+    throw UsageError("--continue needs --stream");
+  if (options.speculate && (options.scoreFile || options.batchFile || options.stream))
+    throw UsageError("--speculate is for one prompt");
+  if (!options.batchFile && (options.output || options.budget || options.concurrency))
+    throw UsageError("-o, --concurrency and --budget need --batch");
+  if (options.budget > options.chunk)
+    throw UsageError("--budget: expected at most the " + std::to_string(options.chunk) + " tokens of --chunk, found " +
+                     std::to_string(options.budget));
   if (options.scoreFile && dumps)
     throw UsageError("--score cannot be combined with --dump-logits, --dump-hidden or --dump-state");
   if (options.scoreFile && (options.saveState || options.loadState || options.promptCache))
@@ -171,8 +202,8 @@ void checkCombination(const Options &options, const std::string &draws, bool tem
     throw UsageError("--prompt-cache cannot be combined with --load-state or dumps, which need all of the prompt");
   if (!options.scoreFile && options.context)
     throw UsageError("--context needs --score");
-  if (options.wish.logprobs && !options.json)
-    throw UsageError("--logprobs needs --json");
+  if (options.wish.logprobs && !options.json && !options.batchFile && !options.continueLines)
+    throw UsageError("--logprobs needs --json, --batch or --continue");
   if (!draws.empty() && !temperature)
     throw UsageError(draws + " needs --temp, without which the most probable token is taken");
 }
@@ -201,8 +232,12 @@ Options samba::run::parseOptions(int argc, const char *const *argv, bool carries
     size_t equals = argument.compare(0, 2, "--") == 0 ? argument.find('=') : std::string::npos;
     std::string name = argument.substr(0, equals);
     if (auto flag = flags.find(name); flag != flags.end()) {
-      if (equals != std::string::npos)
+      std::string given = equals == std::string::npos ? "" : argument.substr(equals + 1);
+      if (name == "--stream" && equals != std::string::npos && given != "text" && given != "tokens")
+        throw UsageError("--stream: expected text or tokens, found '" + given + "'");
+      if (name != "--stream" && equals != std::string::npos)
         throw UsageError(name + " takes no value");
+      options.streamTokens |= given == "tokens";
       flag->second();
       continue;
     }

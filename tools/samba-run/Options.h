@@ -42,9 +42,18 @@ struct Options {
   std::optional<std::string> saveState, loadState, promptCache;
   int64_t promptCacheMegabytes = 1024;
   Wish wish;
+  bool stream = false, streamTokens = false; // standard input; as token ids
+  int64_t continueLines = 0;                 // tokens to add to each line of the stream; 0: scores
+  std::optional<std::string> speculate;      // "lookup" or the file of a model
+  int64_t speculateRows = 8;                 // tokens of a speculative pass
+  std::optional<std::string> batchFile, output;
+  int64_t concurrency = 0; // sequences of a batch at a time; 0: 16
+  int64_t budget = 0; // tokens of a step of a batch; 0: the chunk
   int32_t threads = 0;
   int64_t chunk = SAMBA_DEFAULT_CHUNK;
   int64_t context = 0;   // 0: all ids in one piece
+
+  samba_options open() const { return {sizeof(samba_options), threads, verify, chunk}; }
 
   // Limits of the run; 0: none.
   int64_t maxTokens = 0;

@@ -10,10 +10,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "samba/samba.hpp"
+#include "tools/samba-run/Batch.h"
 #include "tools/samba-run/Console.h"
 #include "tools/samba-run/Generate.h"
 #include "tools/samba-run/Options.h"
 #include "tools/samba-run/Score.h"
+#include "tools/samba-run/Stream.h"
 
 #include <chrono>
 #include <climits>
@@ -46,18 +48,18 @@ static void run(int argc, char **argv, const std::string &carried) {
                  std::to_string(samba_abi_version()) + ")\n");
 
   Limits limits(options);
-  samba_options open = SAMBA_OPTIONS_INIT;
-  open.threads = options.threads;
-  open.verify_weights = options.verify;
-  open.chunk = options.chunk;
   auto start = std::chrono::steady_clock::now();
-  samba::Model model(carried.empty() ? options.model : carried, open);
+  samba::Model model(carried.empty() ? options.model : carried, options.open());
   double loadSeconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   if (options.info)
     print(std::string(model.manifest()) + "\n");
   if (options.scoreFile)
     score(model, options);
+  else if (options.stream)
+    stream(model, options, limits);
+  else if (options.batchFile)
+    batch(model, options, limits);
   else if (options.prompt || options.promptFile || options.tokensFile || options.loadState)
     generate(model, options, limits, loadSeconds);
 }

@@ -35,10 +35,6 @@ template <class T> std::string errorText(llvm::Expected<T> value) {
   return value ? "success" : llvm::toString(value.takeError());
 }
 
-/// Results are stored in f32, whose rounding is 6e-8; double agrees to that and the rounding of eps. Float loses more
-/// in sums over up to 517 steps.
-template <class F> constexpr double kTolerance = std::is_same_v<F, double> ? 1e-6 : 2e-5;
-
 /// Largest deviation relative to the largest golden value.
 template <class F> void expectClose(const Tensor<F> &actual, const Tensor<F> &golden, double tolerance) {
   ASSERT_EQ(actual.shape, golden.shape);
