@@ -42,7 +42,7 @@ class Model:
         inner, states = c["expand"] * self.width, c["state_size"]
         rank = c["time_step_rank"]
         rank = -(-self.width // 16) if rank == "auto" else rank
-        hidden = c.get("intermediate_size") or 256 * -(-int(self.width * c["hidden_ratio"] * 2 / 3) // 256)
+        hidden = 256 * -(-int(self.width * c["hidden_ratio"] * 2 / 3) // 256)
         mamba = 3 * inner * self.width + inner * (2 * rank + 2 * states)
         kv = 2 * self.kv_heads * self.head
         swa = self.width * (2 * self.heads * self.head + kv)

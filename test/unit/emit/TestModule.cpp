@@ -18,6 +18,7 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 #include <algorithm>
+#include <csignal>
 #include <cstring>
 #include <gtest/gtest.h>
 #include <random>
@@ -25,6 +26,13 @@
 using namespace samba;
 using namespace samba::test;
 namespace fs = llvm::sys::fs;
+
+// A shell ignores some signals for what it runs in the background. Tests send them, to themselves and to programs.
+[[maybe_unused]] static const bool heedsSignals = [] {
+  for (int signal : {SIGHUP, SIGINT})
+    std::signal(signal, SIG_DFL);
+  return true;
+}();
 
 TestContext::TestContext() {
   context.loadDialect<SambaDialect, mlir::arith::ArithDialect, mlir::func::FuncDialect, mlir::LLVM::LLVMDialect,

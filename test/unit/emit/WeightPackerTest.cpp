@@ -11,6 +11,7 @@
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
 #include <cstring>
+#include "dialect/Quantisation.h"
 #include <gtest/gtest.h>
 
 using namespace samba;
@@ -292,6 +293,73 @@ TEST(WeightPacker, StopsAtTheFirstErrorOfTheSink) {
   ASSERT_FALSE(bool(sum));
   EXPECT_EQ(llvm::toString(sum.takeError()), "full");
   EXPECT_LE(calls, 4);
+}
+
+// Quantised panels: what is read back by the definition of the layout is what quantiseWeights makes of each group.
+class QuantPackerCase : public testing::TestWithParam<std::tuple<int64_t, int64_t, int64_t>> {}; // bits, group, width
+
+TEST_P(QuantPackerCase, MatchesTheDefinition) {
+  auto [bits, group, width] = GetParam();
+  for (auto [rows, columns] : {std::pair<int64_t, int64_t>{1, 1}, {33, 129}, {64, 64}, {50, 200}}) {
+    SCOPED_TRACE(llvm::formatv("{0}x{1}", rows, columns).str());
+    TestContext context;
+    MemorySource source;
+    source.addRandom("t", DType::F32, {rows, columns}, unsigned(rows));
+    int64_t panels = (rows + width - 1) / width, groups = (columns + group - 1) / group;
+    int64_t blockBytes = width * (4 + group * bits / 8);
+    auto module = context.parse(llvm::formatv("module attributes {{samba.weight_bytes = {0} : i64} {{ samba.weight @w from "
+                                              "\"t\" {{offset = 0 : i64} : tensor<{1}x{2}xf32, #samba.quant<{3}, {4}, {5}>> }",
+                                              panels * groups * blockBytes, rows, columns, bits, group, width)
+                                    .str());
+    auto packer = WeightPacker::create(*module, source);
+    ASSERT_TRUE(bool(packer)) << llvm::toString(packer.takeError());
+    std::vector<uint8_t> packed(packer->sizeInBytes());
+    ASSERT_EQ(int64_t(packed.size()), panels * groups * blockBytes);
+    auto sum = packer->packToMemory(packed, {});
+    ASSERT_TRUE(bool(sum));
+
+    int64_t wrong = 0, halves = 8 / bits, perHalf = group / halves;
+    for (int64_t row = 0; row < panels * width; ++row)
+      for (int64_t g = 0; g < groups; ++g) {
+        std::vector<float> values;
+        for (int64_t k = g * group; row < rows && k < std::min(columns, (g + 1) * group); ++k)
+          values.push_back(loadElement(source.tensor("t").bytes.data(), DType::F32, row * columns + k));
+        std::vector<int8_t> codes(group);
+        float scale = quantiseWeights(values, bits, codes.data());
+        const uint8_t *block = packed.data() + (row / width * groups + g) * blockBytes;
+        int64_t lane = row % width;
+        wrong += bitsOf(loadElement(block, DType::F32, lane)) != bitsOf(scale);
+        for (int64_t k = 0; k < group; ++k) {
+          int64_t within = k % perHalf;
+          uint8_t byte = block[4 * width + (within / 4 * width + lane) * 4 + within % 4];
+          int code = (byte >> (k / perHalf * bits)) & ((1 << bits) - 1);
+          wrong += code - (1 << (bits - 1)) != codes[k];
+        }
+      }
+    EXPECT_EQ(wrong, 0);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, QuantPackerCase,
+                         testing::Values(std::tuple(8, 64, 32), std::tuple(8, 32, 16), std::tuple(4, 64, 32),
+                                         std::tuple(4, 32, 8)));
+
+TEST(Quantisation, ScalesAndCodes) {
+  int8_t codes[4];
+  EXPECT_FLOAT_EQ(quantiseWeights({-2.0f, 1.0f, 0.0f, 0.5f}, 8, codes), 2.0f / 127);
+  EXPECT_EQ(codes[0], -127);
+  EXPECT_EQ(codes[1], 64); // 63.5, to even
+  EXPECT_EQ(codes[2], 0);
+  EXPECT_EQ(codes[3], 32);
+  // The extreme value takes the end of the range that has one step more.
+  EXPECT_FLOAT_EQ(quantiseWeights({0.8f, -0.7f, 0.1f, 0.0f}, 4, codes), -0.1f);
+  EXPECT_EQ(codes[0], -8);
+  EXPECT_EQ(codes[1], 7);
+  EXPECT_EQ(codes[2], -1);
+  EXPECT_EQ(quantiseWeights({0.0f, 0.0f}, 4, codes), 0.0f);
+  EXPECT_EQ(codes[0], 0);
+  EXPECT_TRUE(std::isinf(quantiseWeights({1.0f, INFINITY}, 8, codes)));
+  EXPECT_EQ(codes[0], 0);
 }
 
 } // namespace
