@@ -48,12 +48,11 @@ build() {
 demo() {
   build
   local model=$build_dir/samba-tiny.so
-  run() {
-    echo "\$ $*"
-    "$@"
-  }
-  run "$build_dir/bin/samba-compile" models/samba-tiny -o "$model"
-  run "$build_dir/bin/samba-run" "$model" --prompt "Call me Ishmael." -n 64
+  local prompt="Call me Ishmael."
+  echo "\$ $build_dir/bin/samba-compile models/samba-tiny -o $model"
+  "$build_dir/bin/samba-compile" models/samba-tiny -o "$model"
+  echo "\$ $build_dir/bin/samba-run $model --prompt \"$prompt\" -n 64"
+  "$build_dir/bin/samba-run" "$model" --prompt "$prompt" -n 64
 }
 
 case "${1:-}" in

@@ -28,6 +28,7 @@ def Samba_Dialect : Dialect {
     * What a sequence carries from step to step is a `!samba.state`, consumed by the operation that advances it and
       returned as a new value. A state value has at most one use, so it is always updated in place.
     * Weight matrices are `[out, in]`, as checkpoints store them.
+    * "SPEC 1.5" and the like name sections of `docs/spec.md`.
     * The meaning of an operation is its formula evaluated in exact arithmetic. The reference interpreter
       (`dialect/interpreter`) is that formula in plain C++, in `float` or `double`.
   }];

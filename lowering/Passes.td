@@ -22,7 +22,7 @@ def SambaLowerToCpu : Pass<"samba-lower-to-cpu", "::mlir::ModuleOp"> {
     called with buffers and base offsets.
   }];
   let options = [
-    Option<"target", "target", "std::string", "\"x86-64-v4\"", "target description: x86-64-v3, x86-64-v4, neon or a CPU name">
+    Option<"target", "target", "std::string", "\"x86-64-v4\"", "CPU to generate code for: native, x86-64-v3, x86-64-v4 or a name that LLVM knows">
   ];
   let dependentDialects = ["::samba::SambaDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
     "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",

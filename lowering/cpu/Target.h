@@ -25,7 +25,7 @@ struct CpuTarget {
   std::string triple;   // LLVM target triple
   std::string cpu;      // LLVM CPU name, e.g. "znver4" or "x86-64-v4"
   std::string features; // LLVM feature string, e.g. "+avx2,+fma"; empty if the CPU name says it all
-  /// Features that the running machine must have, by the names of /proc/cpuinfo's LLVM spelling ("avx512f", "fma").
+  /// Features that the running machine must have, as LLVM spells them ("avx512f", "fma").
   /// They go into the manifest, and the runtime checks them before it runs the code.
   std::vector<std::string> required;
 

@@ -109,7 +109,7 @@ ordered_json samba::bench::toJson(const Limits &limits) {
 
 void LimitProbe::Unmap::operator()(void *pointer) const { ::munmap(pointer, bytes); }
 
-LimitProbe::LimitProbe() {
+void LimitProbe::makeBuffer() {
   void *memory = ::mmap(nullptr, bufferBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED)
     throw std::bad_alloc();
@@ -121,6 +121,8 @@ LimitProbe::LimitProbe() {
 }
 
 Limits LimitProbe::measure(int threads, double seconds) {
+  if (!buffer)
+    makeBuffer();
   Limits limits;
   limits.f32 = measurePeak(f32Peak(), threads, seconds);
   if (std::optional<PeakLoop> loop = bf16Peak())

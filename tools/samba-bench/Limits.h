@@ -27,17 +27,16 @@ struct Limits {
 Limits median(const std::vector<Limits> &probes);
 nlohmann::ordered_json toJson(const Limits &limits);
 
-/// Measures limits. Holds a buffer that no cache can.
+/// Measures limits. Holds a buffer that no cache can, from the first measurement on.
 class LimitProbe {
 public:
-  /// Throws std::bad_alloc.
-  LimitProbe();
-
   /// The best of short rounds in which all threads work at once, so that a round that another program disturbs does not
-  /// count. Takes about four times `seconds`.
+  /// count. Takes about four times `seconds`. Throws std::bad_alloc.
   Limits measure(int threads, double seconds);
 
 private:
+  void makeBuffer();
+
   struct Unmap {
     size_t bytes;
     void operator()(void *pointer) const;

@@ -27,7 +27,8 @@ nlohmann::ordered_json emptyResult();
 nlohmann::ordered_json readResult(const std::string &path);
 
 /// Gives each test of `result` that `earlier` has too, same model, precision, test and threads, the key "compared": the
-/// earlier rate and fraction of the bound, the ratio of the medians, now to then, and its standard deviation. Returns how many there are.
+/// earlier rate and fraction of the bound, the ratio of the medians, now to then, and its standard deviation. Returns
+/// how many there are.
 int compareResults(nlohmann::ordered_json &result, const nlohmann::ordered_json &earlier);
 
 /// Throws std::runtime_error naming the key if `result` is not complete.
