@@ -77,9 +77,7 @@ OpCost SwigluOp::getCost(const Workload &workload) {
   return {3 * elements, elements, 0, 0};
 }
 
-OpCost QuantizeRowsOp::getCost(const Workload &workload) {
-  return {4 * workload.tokens * columns(getX()), 0, 0, 0};
-}
+OpCost QuantizeRowsOp::getCost(const Workload &workload) { return {4 * workload.tokens * columns(getX()), 0, 0, 0}; }
 
 OpCost RotaryTableOp::getCost(const Workload &workload) {
   int64_t elements = workload.tokens * columns(getResult());

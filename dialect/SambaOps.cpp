@@ -59,8 +59,7 @@ constexpr int64_t kAny = ShapedType::kDynamic;
 std::string shapeText(ArrayRef<int64_t> shape) {
   std::string text = "[";
   llvm::raw_string_ostream os(text);
-  llvm::interleave(
-      shape, os, [&](int64_t size) { size == kAny ? os << "?" : os << size; }, ", ");
+  llvm::interleave(shape, os, [&](int64_t size) { size == kAny ? os << "?" : os << size; }, ", ");
   return text + "]";
 }
 
@@ -372,8 +371,7 @@ ParseResult KernelOp::parse(OpAsmParser &parser, OperationState &result) {
   };
   if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, parseInput) ||
       parser.resolveOperands(operands, types, loc, result.operands) ||
-      parser.parseOptionalArrowTypeList(result.types) ||
-      parser.parseOptionalAttrDictWithKeyword(result.attributes) ||
+      parser.parseOptionalArrowTypeList(result.types) || parser.parseOptionalAttrDictWithKeyword(result.attributes) ||
       parser.parseRegion(*result.addRegion(), arguments))
     return failure();
   return success();

@@ -20,8 +20,8 @@
 
 namespace samba {
 
-/// Model-level rewriting. `precision` is the element type of weight matrices, "f32", "bf16", "int8" or "int4"; `roundActivations`
-/// rounds what is multiplied with them as well, which pays on machines that multiply such pairs.
+/// Model-level rewriting. `precision` is the element type of weight matrices, "f32", "bf16", "int8" or "int4";
+/// `roundActivations` rounds what is multiplied with them as well, which pays on machines that multiply such pairs.
 void buildOptimisePipeline(mlir::OpPassManager &pm, llvm::StringRef precision, bool roundActivations);
 
 /// Forms kernels and makes the fusions that are asked for.

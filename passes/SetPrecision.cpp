@@ -28,7 +28,8 @@ bool acceptsNarrowElements(OpOperand &use) {
   return false;
 }
 
-/// Whether a matrix is worth quantising: small ones cost accuracy and save nothing. An embedding alone reads single rows.
+/// Whether a matrix is worth quantising: small ones cost accuracy and save nothing. An embedding alone reads single
+/// rows.
 bool worthQuantising(WeightOp weight, ArrayRef<OpOperand *> readers) {
   constexpr int64_t kFewest = 64;
   return llvm::all_of(weight.getTensorType().getShape(), [](int64_t size) { return size >= kFewest; }) &&

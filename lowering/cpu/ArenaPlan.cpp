@@ -126,9 +126,9 @@ private:
       }
       interval.offset = offset;
       result.size = std::max(result.size, offset + interval.size);
-      placed.insert(llvm::upper_bound(placed, offset,
-                                      [](int64_t value, const Interval *other) { return value < other->offset; }),
-                    &interval);
+      placed.insert(
+          llvm::upper_bound(placed, offset, [](int64_t value, const Interval *other) { return value < other->offset; }),
+          &interval);
       if (auto value = dyn_cast<Value>(owner))
         result.offsets[value] = offset;
       else

@@ -100,9 +100,7 @@ private:
     return arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::slt, lane, e.broadcast(word, kKeysPerBlock));
   }
 
-  Value select(Value condition, Value x, Value y) {
-    return arith::SelectOp::create(e.b, e.loc, condition, x, y);
-  }
+  Value select(Value condition, Value x, Value y) { return arith::SelectOp::create(e.b, e.loc, condition, x, y); }
 
   Emitter &e;
   SmallVector<std::pair<int64_t, int64_t>> strips;

@@ -32,8 +32,8 @@ struct QueryBlock {
   int64_t window = 0;          // 0: all tokens
 };
 
-/// The keys that some query of the rows `firstRow .. lastRow` sees: positions `ringBegin .. ringEnd-1` in the ring (none
-/// if begin >= end), then rows `rowBegin .. rowEnd-1`.
+/// The keys that some query of the rows `firstRow .. lastRow` sees: positions `ringBegin .. ringEnd-1` in the ring
+/// (none if begin >= end), then rows `rowBegin .. rowEnd-1`.
 struct KeyBounds {
   mlir::Value ringBegin, ringEnd, rowBegin, rowEnd;
 };

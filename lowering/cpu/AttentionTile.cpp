@@ -147,8 +147,7 @@ void AttentionTile::addValues(Value firstKey, Value count, const KeySource &valu
       for (int64_t r = 0; r < rows; ++r) {
         Value correction = e.loadScalar(running, {e.index(kCorrection), e.add(query, r)});
         for (auto [first, n] : parts)
-          tile.push_back(
-              e.mulf(e.load(sums, {e.add(query, r), e.add(column, first)}, n), e.broadcast(correction, n)));
+          tile.push_back(e.mulf(e.load(sums, {e.add(query, r), e.add(column, first)}, n), e.broadcast(correction, n)));
       }
       tile = e.loop(e.index(0), count, 1, tile, [&](Value key, ValueRange carried) {
         SmallVector<Value> next(carried.begin(), carried.end());

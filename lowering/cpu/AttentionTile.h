@@ -43,10 +43,10 @@ private:
 
   Emitter &e;
   int64_t headDim, queries, lanes;
-  Value panel;     // [P, queries]: the scaled queries, transposed
-  Value scores;    // [keys per block, queries]
-  Value sums;      // [queries, P]
-  Value running;   // [3, queries]: largest score, sum of weights, correction of the sums so far
+  Value panel;   // [P, queries]: the scaled queries, transposed
+  Value scores;  // [keys per block, queries]
+  Value sums;    // [queries, P]
+  Value running; // [3, queries]: largest score, sum of weights, correction of the sums so far
 };
 
 } // namespace samba

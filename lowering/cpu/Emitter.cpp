@@ -30,9 +30,7 @@ Value Emitter::remainder(Value x, int64_t y) { return b.createOrFold<arith::RemU
 Value Emitter::minimum(Value x, Value y) { return b.createOrFold<arith::MinSIOp>(loc, x, y); }
 Value Emitter::maximum(Value x, Value y) { return b.createOrFold<arith::MaxSIOp>(loc, x, y); }
 
-Value Emitter::less(Value x, Value y) {
-  return b.createOrFold<arith::CmpIOp>(loc, arith::CmpIPredicate::slt, x, y);
-}
+Value Emitter::less(Value x, Value y) { return b.createOrFold<arith::CmpIOp>(loc, arith::CmpIPredicate::slt, x, y); }
 
 Value Emitter::equal(Value x, Value y) { return b.createOrFold<arith::CmpIOp>(loc, arith::CmpIPredicate::eq, x, y); }
 
@@ -48,18 +46,16 @@ Value Emitter::rows(Value memref) { return b.createOrFold<memref::DimOp>(loc, me
 //===----------------------------------------------------------------------===//
 
 void Emitter::loop(Value lower, Value upper, int64_t step, Body body) {
-  scf::ForOp::create(b, loc, lower, upper, index(step), ValueRange{},
-                     [&](OpBuilder &, Location, Value iv, ValueRange) {
-                       body(iv);
-                       scf::YieldOp::create(b, loc);
-                     });
+  scf::ForOp::create(b, loc, lower, upper, index(step), ValueRange{}, [&](OpBuilder &, Location, Value iv, ValueRange) {
+    body(iv);
+    scf::YieldOp::create(b, loc);
+  });
 }
 
 SmallVector<Value> Emitter::loop(Value lower, Value upper, int64_t step, ValueRange initial, CarriedBody body) {
-  auto op = scf::ForOp::create(b, loc, lower, upper, index(step), initial,
-                               [&](OpBuilder &, Location, Value iv, ValueRange carried) {
-                                 scf::YieldOp::create(b, loc, body(iv, carried));
-                               });
+  auto op = scf::ForOp::create(
+      b, loc, lower, upper, index(step), initial,
+      [&](OpBuilder &, Location, Value iv, ValueRange carried) { scf::YieldOp::create(b, loc, body(iv, carried)); });
   return llvm::to_vector_of<Value>(op.getResults());
 }
 
@@ -115,8 +111,7 @@ void Emitter::strip(Value block, int64_t width, int64_t lanes, StripBody body) {
   if (tail == 0)
     return body(mul(block, lanes), lanes);
   whenElse(
-      less(block, index(count)), [&] { body(mul(block, lanes), lanes); },
-      [&] { body(index(count * lanes), tail); });
+      less(block, index(count)), [&] { body(mul(block, lanes), lanes); }, [&] { body(index(count * lanes), tail); });
 }
 
 SmallVector<std::pair<int64_t, int64_t>> Emitter::stripList(int64_t width, int64_t lanes) {
@@ -191,8 +186,8 @@ Value Emitter::insert(Value scalar, Value vector, int64_t lane) {
 
 // Lanes are summed pairwise ("reassoc"), as a vector unit does it; the order is fixed by the number of lanes.
 Value Emitter::sum(Value vector) {
-  auto reduction = vector::ReductionOp::create(b, loc, vector::CombiningKind::ADD, vector,
-                                               arith::FastMathFlags::reassoc);
+  auto reduction =
+      vector::ReductionOp::create(b, loc, vector::CombiningKind::ADD, vector, arith::FastMathFlags::reassoc);
   return reduction;
 }
 

@@ -44,11 +44,11 @@ public:
   Value sub(Value x, Value y);
   Value mul(Value x, int64_t y) { return y == 1 ? x : mul(x, index(y)); }
   Value mul(Value x, Value y);
-  Value divFloor(Value x, int64_t y); // unsigned
+  Value divFloor(Value x, int64_t y);  // unsigned
   Value remainder(Value x, int64_t y); // unsigned
-  Value minimum(Value x, Value y);    // signed
-  Value maximum(Value x, Value y);    // signed
-  Value less(Value x, Value y);       // signed
+  Value minimum(Value x, Value y);     // signed
+  Value maximum(Value x, Value y);     // signed
+  Value less(Value x, Value y);        // signed
   Value equal(Value x, Value y);
   /// An integer element of a memref, as an index.
   Value loadIndex(Value memref, ValueRange indices);

@@ -99,9 +99,8 @@ private:
   }
 
   Value dotProduct(Value sum, Value a, Value b) {
-    auto call = LLVM::CallIntrinsicOp::create(e.b, e.loc, sum.getType(),
-                                              e.b.getStringAttr("llvm.x86.avx512bf16.dpbf16ps.512"),
-                                              ValueRange{sum, a, b});
+    auto call = LLVM::CallIntrinsicOp::create(
+        e.b, e.loc, sum.getType(), e.b.getStringAttr("llvm.x86.avx512bf16.dpbf16ps.512"), ValueRange{sum, a, b});
     return call.getResults();
   }
 
@@ -110,13 +109,12 @@ private:
     int64_t sets = std::clamp<int64_t>(e.target.tileRows / (2 * rows), 1, std::max<int64_t>(1, groups));
     int64_t whole = groups - groups % sets;
     SmallVector<Value> zero(sets * size, e.splat(0, lanes));
-    SmallVector<Value> sums =
-        e.loop(e.index(0), e.index(whole), sets, zero, [&](Value group, ValueRange carried) {
-          SmallVector<Value> next(carried.begin(), carried.end());
-          for (int64_t s = 0; s < sets; ++s)
-            multiply(firstRow, e.add(group, s), Sums(next).slice(s * size, size));
-          return next;
-        });
+    SmallVector<Value> sums = e.loop(e.index(0), e.index(whole), sets, zero, [&](Value group, ValueRange carried) {
+      SmallVector<Value> next(carried.begin(), carried.end());
+      for (int64_t s = 0; s < sets; ++s)
+        multiply(firstRow, e.add(group, s), Sums(next).slice(s * size, size));
+      return next;
+    });
     for (int64_t group = whole; group < groups; ++group)
       multiply(firstRow, e.index(group), Sums(sums).take_front(size));
     if (pairs && depth % 2)
@@ -166,7 +164,6 @@ void samba::forRowTiles(Emitter &e, Value rows, int64_t tileRows,
   }
 }
 
-void samba::emitLinear(Emitter &e, Value x, Value weight, LayoutAttr layout, Value bias, Value residual,
-                       Value result) {
+void samba::emitLinear(Emitter &e, Value x, Value weight, LayoutAttr layout, Value bias, Value residual, Value result) {
   LinearEmitter(e, x, weight, layout, bias, residual, result).emit();
 }

@@ -5,10 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// For each group of the depth, integers are multiplied and summed exactly in i32; the sum is scaled by the scales of the
-// row's and the weight's group and added in f32. The dot product of the machine takes unsigned bytes on one side: those
-// of the weights, which carry a bias (128, or 8 for 4 bits). What the bias adds is the same for all outputs, the bias
-// times the sum of the row's integers, so the accumulators start at its negative.
+// For each group of the depth, integers are multiplied and summed exactly in i32; the sum is scaled by the scales of
+// the row's and the weight's group and added in f32. The dot product of the machine takes unsigned bytes on one side:
+// those of the weights, which carry a bias (128, or 8 for 4 bits). What the bias adds is the same for all outputs, the
+// bias times the sum of the row's integers, so the accumulators start at its negative.
 //
 //===----------------------------------------------------------------------===//
 
@@ -136,9 +136,9 @@ private:
     if (e.target.vnni && lanes == 16) {
       Value bytes = e.bitcast(codes, e.b.getI8Type());
       Value rowBytes = e.bitcast(e.broadcast(row, lanes), e.b.getI8Type());
-      auto call = LLVM::CallIntrinsicOp::create(e.b, e.loc, sum.getType(),
-                                                e.b.getStringAttr("llvm.x86.avx512.vpdpbusd.512"),
-                                                ValueRange{sum, bytes, rowBytes});
+      auto call =
+          LLVM::CallIntrinsicOp::create(e.b, e.loc, sum.getType(), e.b.getStringAttr("llvm.x86.avx512.vpdpbusd.512"),
+                                        ValueRange{sum, bytes, rowBytes});
       return call.getResults();
     }
     auto scalar = [&](int64_t value) -> Value {
@@ -208,8 +208,7 @@ void samba::emitQuantizeRows(Emitter &e, Value x, QuantAttr quant, Value result)
       return group(quant.getGroup());
     if (!whole)
       return group(tail);
-    e.whenElse(
-        e.less(item[1], e.index(whole)), [&] { group(quant.getGroup()); }, [&] { group(tail); });
+    e.whenElse(e.less(item[1], e.index(whole)), [&] { group(quant.getGroup()); }, [&] { group(tail); });
   });
 }
 

@@ -44,9 +44,9 @@ void samba::recordLoopTable(ModuleOp module) {
     function.walk<WalkOrder::PreOrder>([&](Operation *op) {
       if (auto call = dyn_cast<func::CallOp>(op)) {
         auto named = dyn_cast<NameLoc>(call.getLoc());
-        entries.push_back(b.getDictionaryAttr(
-            {{"call", b.getStringAttr(call.getCallee())},
-             {"layer", named ? named.getName() : b.getStringAttr(call.getCallee())}}));
+        entries.push_back(
+            b.getDictionaryAttr({{"call", b.getStringAttr(call.getCallee())},
+                                 {"layer", named ? named.getName() : b.getStringAttr(call.getCallee())}}));
       } else if (auto description = op->getAttrOfType<DictionaryAttr>("samba.loop")) {
         entries.push_back(description);
       }

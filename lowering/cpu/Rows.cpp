@@ -94,9 +94,8 @@ void samba::emitEmbedding(Emitter &e, Value tokens, Value table, Attribute encod
       return;
     }
     if (!layout) {
-      e.strips(width, 2 * e.target.lanes(), [&](Value column, int64_t n) {
-        e.store(e.load(table, {row, column}, n), result, {item[0], column});
-      });
+      e.strips(width, 2 * e.target.lanes(),
+               [&](Value column, int64_t n) { e.store(e.load(table, {row, column}, n), result, {item[0], column}); });
       return;
     }
     int64_t panel = layout.getWidth(), interleave = layout.getInterleave();
@@ -126,9 +125,8 @@ void samba::emitSwiglu(Emitter &e, Value gate, Value up, Value result) {
 }
 
 void samba::emitAdd(Emitter &e, Value x, Value y, Value result) {
-  emitElementwise(e, result, [&](ValueRange at, int64_t n) {
-    e.store(e.addf(e.load(x, at, n), e.load(y, at, n)), result, at);
-  });
+  emitElementwise(e, result,
+                  [&](ValueRange at, int64_t n) { e.store(e.addf(e.load(x, at, n), e.load(y, at, n)), result, at); });
 }
 
 void samba::emitRmsNorm(Emitter &e, Value x, Value weight, double eps, Value result) {

@@ -29,14 +29,14 @@ struct CpuTarget {
   /// They go into the manifest, and the runtime checks them before it runs the code.
   std::vector<std::string> required;
 
-  int64_t vectorBits = 256;      // width of a vector register
-  int64_t vectorRegisters = 16;  // how many there are
-  int64_t tileRows = 4;          // register tile of a matrix product: rows of x ...
-  int64_t panelWidth = 16;       // ... by outputs; also the panel width of packed weights
+  int64_t vectorBits = 256;     // width of a vector register
+  int64_t vectorRegisters = 16; // how many there are
+  int64_t tileRows = 4;         // register tile of a matrix product: rows of x ...
+  int64_t panelWidth = 16;      // ... by outputs; also the panel width of packed weights
 
-  bool bf16Dot = false;          // has the AVX-512 dot product of bf16 pairs with f32 accumulators
+  bool bf16Dot = false; // has the AVX-512 dot product of bf16 pairs with f32 accumulators
 
-  bool vnni = false;             // has the AVX-512 dot product of byte quads with i32 accumulators
+  bool vnni = false; // has the AVX-512 dot product of byte quads with i32 accumulators
 
   /// f32 lanes of a vector register.
   int64_t lanes() const { return vectorBits / 32; }

@@ -90,12 +90,12 @@ std::pair<Value, Value> Emitter::cosSin(Value angle) {
   Value r = fma(quotient, constantLike(angle, -1.57079632679489655800), angle);
   r = fma(quotient, constantLike(angle, -6.12323399573676603587e-17), r);
   Value square = mulf(r, r);
-  Value sine = mulf(r, polynomial(*this, square,
-                                  {1.0, -1.0 / 6, 1.0 / 120, -1.0 / 5040, 1.0 / 362880, -1.0 / 39916800,
-                                   1.0 / 6227020800.0}));
-  Value cosine = polynomial(*this, square,
-                            {1.0, -1.0 / 2, 1.0 / 24, -1.0 / 720, 1.0 / 40320, -1.0 / 3628800, 1.0 / 479001600,
-                             -1.0 / 87178291200.0});
+  Value sine =
+      mulf(r, polynomial(*this, square,
+                         {1.0, -1.0 / 6, 1.0 / 120, -1.0 / 5040, 1.0 / 362880, -1.0 / 39916800, 1.0 / 6227020800.0}));
+  Value cosine = polynomial(
+      *this, square,
+      {1.0, -1.0 / 2, 1.0 / 24, -1.0 / 720, 1.0 / 40320, -1.0 / 3628800, 1.0 / 479001600, -1.0 / 87178291200.0});
   // Quadrant: odd ones swap the two; the sine is negative in 2 and 3, the cosine in 1 and 2.
   Type integers = withElement(angle, b.getI64Type());
   Value quadrant = arith::FPToSIOp::create(b, loc, integers, quotient);

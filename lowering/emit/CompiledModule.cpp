@@ -70,8 +70,7 @@ llvm::Expected<CompiledModule> CompiledModule::create(ModuleOp module, const Wei
       }))
     return std::move(error);
   OwningOpRef<ModuleOp> lowered = planned->clone();
-  if (llvm::Error error =
-          runPasses(*lowered, [&](OpPassManager &pm) { buildCpuLoweringPipeline(pm, options.target); }))
+  if (llvm::Error error = runPasses(*lowered, [&](OpPassManager &pm) { buildCpuLoweringPipeline(pm, options.target); }))
     return std::move(error);
   return fromLowered(std::move(planned), *lowered, source, options);
 }

@@ -54,8 +54,8 @@ public:
     return create(module, weights, Options());
   }
 
-  /// From both ends of a lowering that has been done already: `planned` is samba IR after samba-plan-memory, `lowered` the
-  /// LLVM dialect. Of the options only target and chunk are looked at.
+  /// From both ends of a lowering that has been done already: `planned` is samba IR after samba-plan-memory, `lowered`
+  /// the LLVM dialect. Of the options only target and chunk are looked at.
   static llvm::Expected<CompiledModule> fromLowered(mlir::OwningOpRef<mlir::ModuleOp> planned, mlir::ModuleOp lowered,
                                                     const WeightSource *weights, const Options &options);
 

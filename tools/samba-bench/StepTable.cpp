@@ -189,23 +189,33 @@ Work StepTable::workOf(const Step &step) const {
 }
 
 const char *StepTable::linearLimit(const Limits &limits) const {
-  if (precisionName.compare(0, 3, "int") == 0 && int8Dot && limits.int8)
+  bool quantised = precisionName.compare(0, 3, "int") == 0;
+  if (quantised && int8Dot && limits.int8)
     return "int8";
-  return precisionName == "bf16" && bf16Dot && limits.bf16 ? "bf16" : "f32";
+  return precisionName != "f32" && bf16Dot && limits.bf16 ? "bf16" : "f32";
 }
 
-double StepTable::linearPeak(const Limits &limits) const {
+double StepTable::linearPeak(const Loop &loop, const Limits &limits) const {
   std::string name = linearLimit(limits);
-  return name == "int8" ? *limits.int8 : name == "bf16" ? *limits.bf16 : limits.f32;
+  // A weight takes part in two flops of a row. With its share of the scales, a quantised one takes little over a byte.
+  double bytesPerWeight = loop.flops > 0 ? 2 * loop.weightBytes / loop.flops : 0;
+  if (name == "int8" && bytesPerWeight < 1.5)
+    return *limits.int8;
+  return name != "f32" && bf16Dot && limits.bf16 ? *limits.bf16 : limits.f32;
 }
 
 Bound StepTable::boundOf(const Step &step, const Limits &limits) const {
-  Work work = workOf(step);
-  return {work.linearFlops / linearPeak(limits) + work.attentionFlops / limits.f32, work.bytes() / limits.read};
+  Bound bound;
+  for (const Loop &loop : table) {
+    Work work = workOf(loop, step);
+    bound.compute += work.linearFlops / linearPeak(loop, limits) + work.attentionFlops / limits.f32;
+    bound.memory += work.bytes() / limits.read;
+  }
+  return bound;
 }
 
 Bound StepTable::boundOf(const Loop &loop, const Step &step, const Limits &limits) const {
   Work work = workOf(loop, step);
-  double scalar = work.attentionFlops + work.otherFlops + flopsPerExp * work.exps;
-  return {work.linearFlops / linearPeak(limits) + scalar / limits.f32, work.bytes() / limits.read};
+  double other = work.attentionFlops + work.otherFlops + flopsPerExp * work.exps;
+  return {work.linearFlops / linearPeak(loop, limits) + other / limits.f32, work.bytes() / limits.read};
 }

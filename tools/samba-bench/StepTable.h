@@ -79,7 +79,7 @@ public:
   Work workOf(const Loop &loop, const Step &step) const;
   Work workOf(const Step &step) const;
 
-  /// The name of the limit for products with weight matrices: "f32", "bf16" or "int8".
+  /// The name of the limit for products with weight matrices of the model's precision: "f32", "bf16" or "int8".
   const char *linearLimit(const Limits &limits) const;
   /// Of a whole step: products of matrices, and the bytes of weights and state.
   Bound boundOf(const Step &step, const Limits &limits) const;
@@ -87,7 +87,8 @@ public:
   Bound boundOf(const Loop &loop, const Step &step, const Limits &limits) const;
 
 private:
-  double linearPeak(const Limits &limits) const;
+  /// The limit for one product: some matrices of a quantised model are kept in bf16.
+  double linearPeak(const Loop &loop, const Limits &limits) const;
 
   std::vector<Loop> table;
   std::string precisionName, cpuName;

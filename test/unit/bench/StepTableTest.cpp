@@ -121,6 +121,15 @@ TEST(StepTable, BoundsByTheSlowerLimit) {
   manifest["target"]["features"] = json::array();
   limits.bf16 = 1000;
   EXPECT_STREQ(StepTable("x.so", manifest.dump()).linearLimit(limits), "f32");
+
+  // Some matrices of a quantised model are not: those with two bytes per weight.
+  manifest["precision"] = "int4";
+  manifest["target"]["features"] = {"avx512bf16", "avx512vnni"};
+  manifest["loops"]["attend"][0]["weight_bytes"] = 200;
+  limits.int8 = 2000;
+  StepTable quantised("x.so", manifest.dump());
+  EXPECT_STREQ(quantised.linearLimit(limits), "int8");
+  EXPECT_DOUBLE_EQ(quantised.boundOf(step, limits).compute, 1300 / 2000.0 + 200 / 1000.0 + 320 / 100.0);
 }
 
 TEST(StepTable, OlderManifestsHaveNone) {

@@ -157,7 +157,9 @@ TEST_F(StreamRun, StatesAndLimits) {
   ASSERT_EQ(second.size(), 40u);
   EXPECT_EQ(std::vector<json>(second.begin() + 1, second.end()), std::vector<json>(whole.begin() + 21, whole.end()));
   // An input that stays open ends by a limit, or by Ctrl-C.
-  Result result = shell(folder, "{ echo 3 4; sleep 30; } | timeout 10 $RUN $D/model.so --stream=tokens --deadline 0.3");
+  Result result = shell(folder, "mkfifo $D/fifo; exec 3<>$D/fifo; echo 3 4 >&3;"
+                                " timeout 10 $RUN $D/model.so --stream=tokens --deadline 0.3 <&3");
+  EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 2) << result.err;
   for (const char *bad : {"32", "x", "1 2 -3"}) {
     writeBytes(folder / "in", bad);

@@ -1,0 +1,204 @@
+//===- OperationLowering.cpp - operations to the code of their kernels ----===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lowering/cpu/FunctionLowering.h"
+
+#include "lowering/cpu/LoopTable.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace samba;
+
+LogicalResult FunctionLowering::expectLayout(Operation *op, StringRef what, Value weight, LayoutKind kind) {
+  if (LayoutAttr layout = layoutOf(weight); layout && layout.getKind() == kind)
+    return success();
+  return op->emitOpError() << "expected " << what << " in the layout " << stringifyLayoutKind(kind) << ", got "
+                           << weight.getType() << " (run samba-pack-weights)";
+}
+
+LogicalResult FunctionLowering::lowerOp(Operation *op) {
+  e.loopInfo = isa<CostOpInterface>(op) || isa<arith::ArithDialect>(op->getDialect())
+                   ? describeLoops(op, kernelName.empty() ? op->getName().stripDialect() : kernelName)
+                   : DictionaryAttr();
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](KernelOp kernel) { return lowerKernel(kernel); })
+      .Case([&](func::CallOp call) { return lowerCall(call); })
+      .Case([&](func::ReturnOp op) { return lowerReturn(op); })
+      .Case([&](ProbeOp probe) { return lowerProbe(probe); })
+      .Case([&](tensor::ExtractSliceOp slice) { return lowerSlice(slice); })
+      .Case([&](LinearOp linear) { return lowerLinear(linear); })
+      .Case([&](YieldOp) { return success(); })
+      // Sizes of slices: the lowering of a slice knows them from its source.
+      .Case([&](tensor::DimOp) { return success(); })
+      .Case([&](arith::ConstantOp) { return success(); })
+      .Case([&](LoadWeightOp load) -> LogicalResult {
+        auto weight = SymbolTable::lookupNearestSymbolFrom<WeightOp>(load, load.getWeightAttr());
+        if (!weight || !weight.getOffset())
+          return load.emitOpError() << "expected an offset on '" << load.getWeight() << "' (run samba-plan-memory)";
+        weightOffsets[load.getResult()] = e.index(*weight.getOffset());
+        return success();
+      })
+      .Case([&](EmbeddingOp op) {
+        Value tokens = buffer(op.getTokens());
+        emitEmbedding(e, tokens, buffer(op.getTable()), encodingOf(op.getTable()),
+                      destination(op.getResult(), e.rows(tokens)));
+        return success();
+      })
+      .Case([&](GatherRowsOp op) {
+        Value rows = buffer(op.getRows());
+        emitGatherRows(e, buffer(op.getX()), rows, destination(op.getResult(), e.rows(rows)));
+        return success();
+      })
+      .Case([&](RmsNormOp op) {
+        Value x = buffer(op.getX());
+        emitRmsNorm(e, x, buffer(op.getWeight()), op.getEps().convertToDouble(),
+                    destination(op.getResult(), e.rows(x)));
+        return success();
+      })
+      .Case([&](QuantizeRowsOp op) {
+        Value x = buffer(op.getX());
+        emitQuantizeRows(e, x, op.getQuant(), destination(op.getResult(), e.rows(x)));
+        return success();
+      })
+      .Case([&](SwigluOp op) {
+        Value gate = buffer(op.getGate());
+        emitSwiglu(e, gate, buffer(op.getUp()), destination(op.getResult(), e.rows(gate)));
+        return success();
+      })
+      .Case([&](arith::AddFOp op) -> LogicalResult {
+        if (buffers.contains(op.getResult())) // the epilogue of a linear
+          return success();
+        if (!isRows(op.getResult()))
+          return op.emitOpError() << "expected rows of activations, got " << op.getType();
+        Value x = buffer(op.getLhs());
+        emitAdd(e, x, buffer(op.getRhs()), destination(op.getResult(), e.rows(x)));
+        return success();
+      })
+      .Case([&](arith::TruncFOp op) -> LogicalResult {
+        if (buffers.contains(op.getResult())) // the value was stored rounded
+          return success();
+        if (!isRows(op.getResult()))
+          return op.emitOpError() << "expected rows of activations, got " << op.getType();
+        Value x = buffer(op.getIn());
+        emitCopy(e, x, destination(op.getResult(), e.rows(x)));
+        return success();
+      })
+      .Case([&](RotaryTableOp op) {
+        Value segments = buffer(op.getSegments());
+        Value tokens = e.loadIndex(segments, e.sub(e.rows(segments), e.index(1)));
+        emitRotaryTable(e, segments, buffer(op.getPositions()), op.getTheta().convertToDouble(),
+                        destination(op.getResult(), tokens));
+        return success();
+      })
+      .Case([&](RotaryOp op) {
+        Value x = buffer(op.getX());
+        emitRotary(e, x, buffer(op.getTable()), destination(op.getResult(), e.rows(x)));
+        return success();
+      })
+      .Case([&](CausalConv1dOp op) -> LogicalResult {
+        if (failed(expectLayout(op, "the weight", op.getWeight(), LayoutKind::Transposed)))
+          return failure();
+        lowerConvolution(op);
+        return success();
+      })
+      .Case([&](SelectiveScanOp op) -> LogicalResult {
+        if (failed(expectLayout(op, "A", op.getA(), LayoutKind::Transposed)))
+          return failure();
+        lowerScan(op);
+        return success();
+      })
+      .Case([&](SlidingWindowAttentionOp op) -> LogicalResult {
+        if (!op.getKeyState().getType().getElementType().isF32())
+          return op.emitOpError() << "expected key and value states of f32, got " << op.getKeyState().getType();
+        lowerAttention(op);
+        return success();
+      })
+      .Default([&](Operation *op) { return op->emitOpError() << "has no lowering to the CPU"; });
+}
+
+LogicalResult FunctionLowering::lowerSlice(tensor::ExtractSliceOp slice) {
+  auto type = slice.getType();
+  auto offsets = slice.getStaticOffsets();
+  if (type.getRank() != 2 || slice.getSourceType().getRank() != 2 || offsets[0] != 0 ||
+      ShapedType::isDynamic(offsets[1]) || slice.getStaticStrides() != ArrayRef<int64_t>({1, 1}) ||
+      !type.isDynamicDim(0))
+    return slice.emitOpError() << "expected a slice of columns of a matrix of rows";
+  Value from = buffer(slice.getSource());
+  SmallVector<OpFoldResult> zeroAnd{e.b.getIndexAttr(0), e.b.getIndexAttr(offsets[1])};
+  SmallVector<OpFoldResult> sizes{e.rows(from), e.b.getIndexAttr(type.getDimSize(1))};
+  SmallVector<OpFoldResult> strides(2, e.b.getIndexAttr(1));
+  buffers[slice.getResult()] = memref::SubViewOp::create(e.b, e.loc, from, zeroAnd, sizes, strides);
+  return success();
+}
+
+LogicalResult FunctionLowering::lowerLinear(LinearOp linear) {
+  auto quant = dyn_cast_or_null<QuantAttr>(encodingOf(linear.getWeight()));
+  if (quant && !quant.getWidth())
+    return linear.emitOpError() << "expected the weight in panels, got " << linear.getWeight().getType()
+                                << " (run samba-pack-weights)";
+  bool narrow = linear.getWeight().getType().getElementType().isBF16();
+  LayoutKind wanted = narrow ? LayoutKind::PanelPairs : LayoutKind::Panel;
+  if (!quant && failed(expectLayout(linear, "the weight", linear.getWeight(), wanted)))
+    return failure();
+  Value x = buffer(linear.getX()), residual, result = linear.getResult();
+  if (arith::AddFOp addition = fusedAddition(linear)) {
+    residual = buffer(addition.getLhs() == result ? addition.getRhs() : addition.getLhs());
+    result = addition.getResult();
+  }
+  Value weight = buffer(linear.getWeight()), bias = buffer(linear.getBias());
+  Value to = destination(result, e.rows(x));
+  if (quant)
+    emitQuantLinear(e, x, weight, quant, bias, residual, to);
+  else
+    emitLinear(e, x, weight, layoutOf(linear.getWeight()), bias, residual, to);
+  return success();
+}
+
+void FunctionLowering::lowerConvolution(CausalConv1dOp conv) {
+  StateBuffer state = stateSlots.lookup(conv.getState());
+  Value x = buffer(conv.getX());
+  emitCausalConv1d(e, x, buffer(conv.getWeight()), buffer(conv.getBias()), buffer(conv.getSegments()), state,
+                   conv.getActivation(), destination(conv.getResult(), e.rows(x)));
+  stateSlots[conv.getNewState()] = state;
+}
+
+void FunctionLowering::lowerScan(SelectiveScanOp scan) {
+  StateBuffer state = stateSlots.lookup(scan.getState());
+  ScanBuffers b;
+  b.u = buffer(scan.getU());
+  b.delta = buffer(scan.getDelta());
+  b.A = buffer(scan.getA());
+  b.B = buffer(scan.getB());
+  b.C = buffer(scan.getC());
+  b.segments = buffer(scan.getSegments());
+  b.D = buffer(scan.getD());
+  b.z = buffer(scan.getZ());
+  b.deltaBias = buffer(scan.getDeltaBias());
+  b.softplus = scan.getDeltaSoftplus();
+  b.result = destination(scan.getResult(), e.rows(b.u));
+  emitSelectiveScan(e, b, state);
+  stateSlots[scan.getNewState()] = state;
+}
+
+void FunctionLowering::lowerAttention(SlidingWindowAttentionOp attention) {
+  StateBuffer keys = stateSlots.lookup(attention.getKeyState());
+  StateBuffer values = stateSlots.lookup(attention.getValueState());
+  AttentionBuffers b;
+  b.q = buffer(attention.getQ());
+  b.k = buffer(attention.getK());
+  b.v = buffer(attention.getV());
+  b.segments = buffer(attention.getSegments());
+  b.positions = buffer(attention.getPositions());
+  b.windowed = attention.getWindow().has_value();
+  b.result = destination(attention.getResult(), e.rows(b.q));
+  emitAttention(e, b, keys, values);
+  stateSlots[attention.getNewKeyState()] = keys;
+  stateSlots[attention.getNewValueState()] = values;
+}
