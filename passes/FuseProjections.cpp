@@ -89,7 +89,11 @@ private:
       WeightOp weight = soleWeight(source);
       if (!weight)
         return "a weight has other readers or is no samba.load_weight";
-      if (weight.getTransform() != WeightTransform::None || weight.getTensorType().getEncoding() || weight.getOffset())
+      // Groups of a quantised matrix lie within its rows, so rows can be put together.
+      Attribute encoding = weight.getTensorType().getEncoding();
+      auto quant = dyn_cast_or_null<QuantAttr>(encoding);
+      bool packed = encoding && (!quant || quant.getWidth());
+      if (weight.getTransform() != WeightTransform::None || packed || weight.getOffset())
         return "a weight is transformed, packed or placed already";
       weights.push_back(weight);
     }
@@ -99,7 +103,8 @@ private:
   std::string whyIllegal(func::FuncOp function, ArrayRef<LinearOp> group) {
     LinearOp first = group.front();
     for (LinearOp linear : group) {
-      if (linear.getWeight().getType().getElementType() != first.getWeight().getType().getElementType())
+      RankedTensorType type = linear.getWeight().getType(), firstType = first.getWeight().getType();
+      if (type.getElementType() != firstType.getElementType() || type.getEncoding() != firstType.getEncoding())
         return "the weights have different types";
       if (bool(linear.getBias()) != bool(first.getBias()))
         return "some have a bias and some have none";
@@ -192,7 +197,8 @@ private:
     shape[0] = 0;
     for (Value value : values)
       shape[0] += sizes(value)[0];
-    auto type = RankedTensorType::get(shape, cast<RankedTensorType>(values.front().getType()).getElementType());
+    auto firstType = cast<RankedTensorType>(values.front().getType());
+    auto type = RankedTensorType::get(shape, firstType.getElementType(), firstType.getEncoding());
 
     auto argument = dyn_cast<BlockArgument>(values.front());
     if (!argument)
