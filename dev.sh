@@ -9,6 +9,9 @@ usage: ./dev.sh COMMAND
 
   demo     install what is missing, build, compile the bundled model and generate text
   check    install what is missing, build, run all tests
+  check --sanitize
+           the unit tests of runtime and frontend with AddressSanitizer and UndefinedBehaviorSanitizer, and those of the
+           runtime with ThreadSanitizer, in build folders of their own; a short run of each fuzz target
   build    install what is missing, build; the tools are in build/bin/
   docs     generate the op and pass reference into docs/reference/
   format   format the C++ sources
@@ -24,9 +27,10 @@ llvm=$(sed -n 's/^set(SAMBA_LLVM_VERSION \([0-9]*\))$/\1/p' cmake/LlvmPin.cmake)
 # A precompiled header is cacheable only if ccache is told so.
 export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
 
+# Those of the list, and others that are named.
 install_packages() {
   local missing=() package
-  for package in $(sed -e '/^#/d' -e "s/@LLVM@/$llvm/" cmake/debian-packages.txt); do
+  for package in $(sed -e '/^#/d' -e "s/@LLVM@/$llvm/" cmake/debian-packages.txt) "$@"; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
   done
   [ ${#missing[@]} -gt 0 ] || return 0
@@ -55,9 +59,53 @@ demo() {
   "$build_dir/bin/samba-run" "$model" --prompt "$prompt" -n 64
 }
 
+# sanitized FOLDER CXXFLAGS CMAKE_ARGUMENTS... -- TARGETS...: a build folder with flags of its own.
+sanitized() {
+  local folder=$1 flags=$2 arguments=()
+  shift 2
+  while [ "$1" != -- ]; do
+    arguments+=("$1")
+    shift
+  done
+  shift
+  if [ ! -f "$folder/build.ninja" ]; then
+    cmake --preset default -B "$folder" -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS="$flags" \
+      -DCMAKE_CXX_FLAGS="$flags" "${arguments[@]}" >/dev/null
+  fi
+  ninja -C "$folder" -j "$jobs" "$@"
+}
+
+check_sanitized() {
+  install_packages "libclang-rt-$llvm-dev"
+  local asan=$build_dir-asan tsan=$build_dir-tsan name new
+  sanitized "$asan" "-g1 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize=vptr \
+-fno-sanitize-recover=all" -DSAMBA_FUZZ=ON -- samba-runtime-tests samba-frontend-tests samba-fuzz-targets
+  # What LLVM's own containers put aside was not compiled here. Freed memory must not look like growth.
+  export ASAN_OPTIONS=detect_container_overflow=0:quarantine_size_mb=1:alloc_dealloc_mismatch=0
+  "$asan/bin/samba-runtime-tests" --gtest_brief=1 --gtest_filter=-StreamRun.MemoryIsFlat
+  "$asan/bin/samba-frontend-tests" --gtest_brief=1
+  for name in manifest artefact state tokens tokenizer safetensors config; do
+    new=$(mktemp -d)
+    echo "fuzz-$name"
+    "$asan/bin/fuzz-$name" -seed=1 -runs=20000 -max_total_time="${FUZZ_SECONDS:-10}" -max_len=65536 -timeout=10 \
+      -artifact_prefix="$asan/$name-" -verbosity=0 "$new" "test/fuzz/$name"
+    rm -rf "$new"
+  done
+  sanitized "$tsan" "-g1 -fsanitize=thread" -- samba-runtime-tests
+  # libomp is not instrumented; libarcher tells what it synchronises.
+  OMP_TOOL_LIBRARIES=/usr/lib/llvm-$llvm/lib/libarcher.so TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1 \
+    "$tsan/bin/samba-runtime-tests" --gtest_brief=1 --gtest_filter=-StreamRun.MemoryIsFlat
+}
+
 case "${1:-}" in
 demo) demo ;;
-check) build && build check-samba ;;
+check)
+  case "${2:-}" in
+  "") build && build check-samba ;;
+  --sanitize) check_sanitized ;;
+  *) usage >&2 && exit 2 ;;
+  esac
+  ;;
 build) build ;;
 docs) build samba-docs ;;
 format) git ls-files '*.cpp' '*.h' | xargs "clang-format-$llvm" -i ;;

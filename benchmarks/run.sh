@@ -20,7 +20,7 @@ Environment:
   GENERATE     tokens (default 32)
   DEPTHS       tokens before generation (default 16,4096)
   BATCHES      sequences that generate together (default 1,4,16)
-  KEEP         a folder in which the model and the compiled models stay for the next run
+  KEEP         a folder in which the model stays for the next run, and the compiled models to look at
 TXT
 }
 
@@ -54,8 +54,7 @@ model=$folder/$(basename "$shape" .json)
 compiled=()
 for precision in f32 bf16 int8 int4; do
   output=$folder/$(basename "$model")-$precision.so
-  if [ ! -f "$output" ] &&
-    ! "$bin/samba-compile" "$model" --precision=$precision -o "$output" --quiet 2>"$folder/errors"; then
+  if ! "$bin/samba-compile" "$model" --precision=$precision -o "$output" --quiet 2>"$folder/errors"; then
     # A precision that this compiler does not have.
     grep -q -e "--precision=$precision: expected" "$folder/errors" && continue
     cat "$folder/errors" >&2
@@ -68,7 +67,8 @@ done
 measure() { # NAME options...
   local file=$results/$1
   shift
-  "$bin/samba-bench" "${compiled[@]}" -t "${THREADS:-1,2}" -r "${REPETITIONS:-5}" --json --progress "$@" >"$folder/result.json"
+  "$bin/samba-bench" "${compiled[@]}" -t "${THREADS:-1,2}" -r "${REPETITIONS:-5}" --json --progress "$@" \
+    >"$folder/result.json"
   if [ -f "$file.json" ] && ! [[ " $* " == *" --ops "* ]]; then
     "$bin/samba-bench" --show "$folder/result.json" --compare "$file.json"
   else

@@ -19,11 +19,9 @@ float code(float value, float inverse, float low, float high) {
   return std::min(std::max(nearest(value * inverse), low), high);
 }
 
-float inverseOf(float scale) { return scale == 0 ? 0 : 1 / scale; }
-
 /// The squared error of rounding to multiples of `scale`. Summed in eight lanes, so that compilers can use vectors.
 float errorOf(llvm::ArrayRef<float> values, float scale, float low, float high) {
-  float inverse = inverseOf(scale), lanes[8] = {};
+  float inverse = 1 / scale, lanes[8] = {};
   auto square = [&](size_t i) {
     float difference = values[i] - code(values[i], inverse, low, high) * scale;
     return difference * difference;
@@ -41,7 +39,7 @@ float errorOf(llvm::ArrayRef<float> values, float scale, float low, float high) 
 }
 
 void round(llvm::ArrayRef<float> values, float scale, float low, float high, int8_t *codes) {
-  float inverse = inverseOf(scale);
+  float inverse = 1 / scale;
   for (size_t i = 0; i < values.size(); ++i)
     codes[i] = static_cast<int8_t>(static_cast<int32_t>(code(values[i], inverse, low, high)));
 }
@@ -57,6 +55,10 @@ float samba::quantiseWeights(llvm::ArrayRef<float> values, int64_t bits, int8_t 
     }
     if (std::abs(value) > std::abs(extreme))
       extreme = value;
+  }
+  if (extreme == 0) {
+    std::fill(codes, codes + values.size(), 0);
+    return 0;
   }
   if (bits == 8) {
     float scale = std::abs(extreme) / 127;

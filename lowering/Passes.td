@@ -29,6 +29,17 @@ def SambaLowerToCpu : Pass<"samba-lower-to-cpu", "::mlir::ModuleOp"> {
     "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
 }
 
+def SambaRollLayers : Pass<"samba-roll-layers", "::mlir::func::FuncOp"> {
+  let summary = "turns the repeated calls of a step into a loop";
+  let description = [{
+    The lowered step of a model calls the functions of its blocks once for each layer, with the same buffers and with
+    places of weights and states that grow by the same amount from layer to layer. The longest such repetition of a run
+    of calls becomes an `scf.for`, so that the size of the code does not depend on the number of layers. A function
+    without one is left alone.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::scf::SCFDialect"];
+}
+
 def SambaTeamLoops : Pass<"samba-team-loops", "::mlir::ModuleOp"> {
   let summary = "turns parallel loops into chunks claimed by a team of threads";
   let description = [{

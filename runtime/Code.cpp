@@ -8,6 +8,7 @@
 #include "runtime/Code.h"
 #include "runtime/Error.h"
 
+#include <atomic>
 #include <cerrno>
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -42,9 +43,20 @@ static File copyToMemory(const std::string &path, const char *bytes, uint64_t si
   return file;
 }
 
+/// A path of an open descriptor that this process has not used before. The dynamic linker remembers every name under
+/// which a library was opened for as long as the library is loaded, also when the descriptor in that name has been
+/// closed and means another file. So a count is written into the path with "./" and ".//", which lead nowhere else.
+static std::string uniquePath(int descriptor) {
+  static std::atomic<uint64_t> count{0};
+  std::string path = "/proc/self/fd/";
+  for (uint64_t rest = ++count; rest > 0; rest /= 2)
+    path += rest % 2 ? ".//" : "./";
+  return path + std::to_string(descriptor);
+}
+
 Code::Code(const File &artefact, uint64_t offset, const char *bytes, uint64_t size)
     : file(offset == 0 ? duplicate(artefact) : copyToMemory(artefact.path(), bytes, size)) {
-  std::string name = "/proc/self/fd/" + std::to_string(file.descriptor());
+  std::string name = uniquePath(file.descriptor());
   handle = ::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!handle) {
     const char *reason = ::dlerror();

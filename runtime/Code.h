@@ -26,8 +26,6 @@ public:
   samba_entry entry() const { return function; }
 
 private:
-  // Open as long as the library is loaded: the dynamic linker knows it by the name of its descriptor, and a second
-  // library under the same name would be taken for the first.
   File file;
   void *handle = nullptr;
   samba_entry function = nullptr;

@@ -13,8 +13,8 @@
 
 namespace samba::runtime {
 
-/// A file that is written aside and gets its name, whole, by commit(); without it nothing is left behind. Two writers of
-/// one name do not disturb each other: the last commit stays. A path that names a device is written in place.
+/// A file that is written aside and gets its name, whole, by commit(); without it nothing is left behind. Two writers
+/// of one name do not disturb each other: the last commit stays. A path that names a device is written in place.
 class OutputFile {
 public:
   /// Throws SAMBA_ERROR_IO, as do the others.

@@ -143,8 +143,8 @@ void Sampler::probabilities(const float *logits, size_t vocabSize, float *result
     result[candidate.token] = static_cast<float>(candidate.weight / total);
 }
 
-/// Rejection: the proposal x is taken with probability min(1, p(x) / q(x)), else the token is drawn from what p has more
-/// than q. Together that is p.
+/// Rejection: the proposal x is taken with probability min(1, p(x) / q(x)), else the token is drawn from what p has
+/// more than q. Together that is p.
 int32_t Sampler::choose(const float *logits, size_t vocabSize, int32_t proposed, const float *proposal) {
   if (sampling.temperature == 0)
     return greedy(logits, vocabSize);

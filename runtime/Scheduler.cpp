@@ -39,9 +39,9 @@ void Scheduler::feed(Session &session, const int32_t *tokens, size_t count) {
 }
 
 void Scheduler::remove(const Session &session) {
-  queues.erase(std::remove_if(queues.begin(), queues.end(),
-                              [&](const Queue &queue) { return queue.session == &session; }),
-               queues.end());
+  queues.erase(
+      std::remove_if(queues.begin(), queues.end(), [&](const Queue &queue) { return queue.session == &session; }),
+      queues.end());
 }
 
 /// The tokens of this step for each queue: what it needs, or an equal part of what those that need less leave over. If
@@ -85,8 +85,7 @@ std::vector<Scheduler::Ready> Scheduler::step() {
   turn = (turn + segments.size()) % queues.size();
   for (size_t i = 0; i < queues.size(); ++i)
     queues[i].done += counts[i];
-  queues.erase(
-      std::remove_if(queues.begin(), queues.end(), [](const Queue &queue) { return queue.left() == 0; }),
-      queues.end());
+  queues.erase(std::remove_if(queues.begin(), queues.end(), [](const Queue &queue) { return queue.left() == 0; }),
+               queues.end());
   return ready;
 }

@@ -5,7 +5,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-
 #include "runtime/Api.h"
 #include "runtime/OutputFile.h"
 #include "runtime/StateBlob.h"
@@ -73,9 +72,7 @@ samba_status samba_session_rollback(samba_session *session, int64_t tokens) {
 
 void samba_session_forget_marks(samba_session *session) { session->forgetMarks(); }
 
-int64_t samba_max_rollback(const samba_model *model) {
-  return model->model->stateLayout().longestRing().value_or(-1);
-}
+int64_t samba_max_rollback(const samba_model *model) { return model->model->stateLayout().longestRing().value_or(-1); }
 
 //===----------------------------------------------------------------------===//
 // Saved states

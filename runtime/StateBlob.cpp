@@ -95,7 +95,8 @@ void StateBlob::read(Session &session, const std::string &name, uint64_t availab
   const Model &model = session.owner();
   Header header;
   if (available < sizeof(header))
-    throw Error(SAMBA_ERROR_FORMAT, name + " is not a saved state: it has only " + std::to_string(available) + " bytes");
+    throw Error(SAMBA_ERROR_FORMAT,
+                name + " is not a saved state: it has only " + std::to_string(available) + " bytes");
   source(&header, sizeof(header));
   if (std::memcmp(header.magic, magic, sizeof(magic)) != 0)
     throw Error(SAMBA_ERROR_FORMAT, name + " is not a saved state");

@@ -16,7 +16,7 @@
 namespace samba::runtime {
 
 /// The form of a session outside of the process, of one size for all sessions of a model: a header of 64 bytes, the
-/// field table as JSON padded to a multiple of 64 bytes, and the state. docs/formats.md has the offsets.
+/// field table as JSON padded to a multiple of 64 bytes, and the state. docs/runtime.md has the offsets.
 class StateBlob {
 public:
   static constexpr uint32_t version = 1;

@@ -77,9 +77,8 @@ std::vector<char> StateLayout::saveSlots(const char *state, int64_t position, in
   visitSlots(position, count, [&](uint64_t, uint64_t size) { bytes += size; });
   std::vector<char> saved;
   saved.reserve(bytes);
-  visitSlots(position, count, [&](uint64_t offset, uint64_t size) {
-    saved.insert(saved.end(), state + offset, state + offset + size);
-  });
+  visitSlots(position, count,
+             [&](uint64_t offset, uint64_t size) { saved.insert(saved.end(), state + offset, state + offset + size); });
   return saved;
 }
 

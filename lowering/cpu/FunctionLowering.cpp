@@ -161,6 +161,28 @@ Value FunctionLowering::destination(Value value, Value rows) {
   return buffers[value] = memory;
 }
 
+// One thread shows the value; the others wait, because the buffer may be the next kernel's.
+static void emitProbe(Emitter &e, Value call, Value memory, Value number) {
+  auto type = cast<MemRefType>(memory.getType());
+  Type pointer = LLVM::LLVMPointerType::get(e.b.getContext()), word = e.b.getI64Type();
+  Value callback = e.loadField(call, offsetof(samba_call, probe), pointer);
+  Value null = LLVM::ZeroOp::create(e.b, e.loc, pointer);
+  Value present = LLVM::ICmpOp::create(e.b, e.loc, LLVM::ICmpPredicate::ne, callback, null);
+  e.when(present, [&] {
+    e.parallel({e.index(1)}, [&](ValueRange) {
+      Value user = e.loadField(call, offsetof(samba_call, probe_user), pointer);
+      Value address = memref::ExtractAlignedPointerAsIndexOp::create(e.b, e.loc, memory);
+      Value data = LLVM::IntToPtrOp::create(e.b, e.loc, pointer,
+                                            arith::IndexCastOp::create(e.b, e.loc, word, address).getResult());
+      Value rows = arith::IndexCastOp::create(e.b, e.loc, word, e.rows(memory));
+      Value columns = LLVM::ConstantOp::create(e.b, e.loc, word, e.b.getI64IntegerAttr(type.getDimSize(1)));
+      auto signature = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(e.b.getContext()),
+                                                   {pointer, number.getType(), pointer, word, word});
+      LLVM::CallOp::create(e.b, e.loc, signature, ValueRange{callback, user, number, data, rows, columns});
+    });
+  });
+}
+
 //===----------------------------------------------------------------------===//
 // Kernels, calls, results and probes
 //===----------------------------------------------------------------------===//
@@ -266,28 +288,27 @@ LogicalResult FunctionLowering::lowerReturn(func::ReturnOp op) {
   return success();
 }
 
+// A call of a function that all probes of one width share.
 LogicalResult FunctionLowering::lowerProbe(ProbeOp probe) {
   Value memory = buffer(probe.getX());
   auto type = cast<MemRefType>(memory.getType());
   if (!frame.call || !type.getLayout().isIdentity())
     return probe.emitOpError() << "expected in a public function, on a value that is no slice";
-  Type pointer = LLVM::LLVMPointerType::get(e.b.getContext()), word = e.b.getI64Type(), half = e.b.getI32Type();
-  Value callback = e.loadField(frame.call, offsetof(samba_call, probe), pointer);
-  Value null = LLVM::ZeroOp::create(e.b, e.loc, pointer);
-  Value present = LLVM::ICmpOp::create(e.b, e.loc, LLVM::ICmpPredicate::ne, callback, null);
-  e.when(present, [&] {
-    e.parallel({e.index(1)}, [&](ValueRange) {
-      Value user = e.loadField(frame.call, offsetof(samba_call, probe_user), pointer);
-      Value number = LLVM::ConstantOp::create(e.b, e.loc, half, probe.getIndexAttr());
-      Value address = memref::ExtractAlignedPointerAsIndexOp::create(e.b, e.loc, memory);
-      Value data = LLVM::IntToPtrOp::create(e.b, e.loc, pointer,
-                                            arith::IndexCastOp::create(e.b, e.loc, word, address).getResult());
-      Value rows = arith::IndexCastOp::create(e.b, e.loc, word, e.rows(memory));
-      Value columns = LLVM::ConstantOp::create(e.b, e.loc, word, e.b.getI64IntegerAttr(type.getDimSize(1)));
-      auto signature =
-          LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(e.b.getContext()), {pointer, half, pointer, word, word});
-      LLVM::CallOp::create(e.b, e.loc, signature, ValueRange{callback, user, number, data, rows, columns});
-    });
-  });
+  std::string name = ("samba_probe_" + Twine(type.getDimSize(1))).str();
+  Value number = arith::ConstantOp::create(e.b, e.loc, e.b.getI32IntegerAttr(probe.getIndex()));
+  SmallVector<Value> operands{frame.team, frame.call, memory, number};
+  if (!SymbolTable::lookupNearestSymbolFrom(source, e.b.getStringAttr(name))) {
+    OpBuilder::InsertionGuard guard(e.b);
+    e.b.setInsertionPoint(source);
+    auto function = func::FuncOp::create(e.b, e.loc, name,
+                                         e.b.getFunctionType(TypeRange(ValueRange(operands)), {}));
+    function.setPrivate();
+    function.setArgAttr(0, "samba.team", e.b.getUnitAttr());
+    Block *entry = function.addEntryBlock();
+    e.b.setInsertionPointToStart(entry);
+    emitProbe(e, entry->getArgument(1), entry->getArgument(2), entry->getArgument(3));
+    func::ReturnOp::create(e.b, e.loc);
+  }
+  func::CallOp::create(e.b, e.loc, name, TypeRange{}, operands);
   return success();
 }

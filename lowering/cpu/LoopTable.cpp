@@ -35,14 +35,18 @@ DictionaryAttr samba::describeLoops(Operation *op, StringRef name) {
   return b.getDictionaryAttr(entries);
 }
 
-// A loop inside a condition (a probe) carries no description: profiles are taken without probes.
+// Probes have no place in the table: profiles are taken without them.
 void samba::recordLoopTable(ModuleOp module) {
   Builder b(module.getContext());
   SmallVector<NamedAttribute> table;
   for (auto function : module.getOps<func::FuncOp>()) {
+    if (function.getSymName().starts_with("samba_probe_"))
+      continue;
     SmallVector<Attribute> entries;
     function.walk<WalkOrder::PreOrder>([&](Operation *op) {
       if (auto call = dyn_cast<func::CallOp>(op)) {
+        if (call.getCallee().starts_with("samba_probe_"))
+          return;
         auto named = dyn_cast<NameLoc>(call.getLoc());
         entries.push_back(
             b.getDictionaryAttr({{"call", b.getStringAttr(call.getCallee())},

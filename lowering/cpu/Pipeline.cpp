@@ -10,6 +10,7 @@
 #include "lowering/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -20,6 +21,7 @@ using namespace samba;
 void samba::buildCpuKernelPipeline(OpPassManager &pm, llvm::StringRef target) {
   pm.addPass(createSambaLowerToCpu({target.str()}));
   pm.addPass(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(createSambaRollLayers());
 }
 
 void samba::buildCpuToLlvmPipeline(OpPassManager &pm) {

@@ -49,7 +49,7 @@ for path in paths:
     session = model.session()
     window = model.max_rollback or 64
     # Rollback restores every bit, across the end of the ring, with steps of several sizes.
-    session.feed(ids_of(model, window - 3), "none")
+    session.feed(ids_of(model, window - 3 if model.max_context is None else 100), "none")
     for steps in ([1], [2, 1, 3], [min(8, window)], [1] * min(7, window)):
         before, position = session.state(), session.position
         session.mark()

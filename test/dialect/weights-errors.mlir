@@ -20,7 +20,7 @@ samba.weight @w from "w" : tensor<4xindex>
 
 // -----
 
-// expected-error @+1 {{expected a #samba.layout encoding, got "dense"}}
+// expected-error @+1 {{expected a #samba.layout or #samba.quant encoding, got "dense"}}
 samba.weight @w from "w" : tensor<4x4xf32, "dense">
 
 // -----

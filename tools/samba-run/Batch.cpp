@@ -30,8 +30,7 @@ namespace {
 /// A line that is being continued. Stays at its place: the continuation refers to the wish.
 struct Sequence {
   Sequence(const Model &model, uint64_t line, std::string key, BatchLine &&parsed)
-      : line(line), key(std::move(key)), content(std::move(parsed)), session(model),
-        continuation(model, content.wish) {
+      : line(line), key(std::move(key)), content(std::move(parsed)), session(model), continuation(model, content.wish) {
     continuation.see(content.prompt);
   }
 
@@ -51,10 +50,20 @@ public:
       throw std::runtime_error("cannot read '" + *options.batchFile + "': " + std::strerror(errno));
     // What a result depends on beside its line.
     const samba_sampling &sampling = options.wish.sampling;
-    settings = ordered_json{model.fingerprint(), options.wish.tokens, options.wish.bias, options.wish.stops,
-                            options.wish.ignoreEos, options.wish.logprobs.value_or(-1), sampling.temperature,
-                            sampling.top_k, sampling.top_p, sampling.min_p, sampling.repeat_penalty, sampling.seed,
-                            sampling.presence_penalty, sampling.frequency_penalty}
+    settings = ordered_json{model.fingerprint(),
+                            options.wish.tokens,
+                            options.wish.bias,
+                            options.wish.stops,
+                            options.wish.ignoreEos,
+                            options.wish.logprobs.value_or(-1),
+                            sampling.temperature,
+                            sampling.top_k,
+                            sampling.top_p,
+                            sampling.min_p,
+                            sampling.repeat_penalty,
+                            sampling.seed,
+                            sampling.presence_penalty,
+                            sampling.frequency_penalty}
                    .dump(-1, ' ', true, ordered_json::error_handler_t::replace);
   }
 

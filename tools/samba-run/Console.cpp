@@ -32,9 +32,7 @@ void samba::run::print(std::string_view text) {
   }
 }
 
-void samba::run::warn(const std::string &message) {
-  std::fprintf(stderr, "samba-run: warning: %s\n", message.c_str());
-}
+void samba::run::warn(const std::string &message) { std::fprintf(stderr, "samba-run: warning: %s\n", message.c_str()); }
 
 void samba::run::installSignals() {
   struct sigaction action = {};

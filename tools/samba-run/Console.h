@@ -22,8 +22,8 @@ void print(std::string_view text);
 /// One line on standard error.
 void warn(const std::string &message);
 
-/// Makes Ctrl-C (the first one; a second one ends the program) only set a mark, a closed pipe an error of print(), and a
-/// file that may not grow an error of its writer.
+/// Makes Ctrl-C (the first one; a second one ends the program) only set a mark, a closed pipe an error of print(), and
+/// a file that may not grow an error of its writer.
 void installSignals();
 /// True after Ctrl-C.
 bool interrupted();

@@ -87,9 +87,8 @@ void Continuation::recordLogprobs(int32_t token, const float *logits) {
     float logit = logits[id];
     return logit == logit ? logit : -std::numeric_limits<float>::infinity();
   };
-  std::partial_sort(order.begin(), order.begin() + static_cast<ptrdiff_t>(count), order.end(), [&](int32_t a, int32_t b) {
-    return value(a) != value(b) ? value(a) > value(b) : a < b;
-  });
+  std::partial_sort(order.begin(), order.begin() + static_cast<ptrdiff_t>(count), order.end(),
+                    [&](int32_t a, int32_t b) { return value(a) != value(b) ? value(a) > value(b) : a < b; });
   double normalizer = negativeLogLikelihood(logits, vocabSize, token) + static_cast<double>(logits[token]);
   auto entry = [&](int32_t id) {
     return ordered_json{{"token", id}, {"logprob", static_cast<double>(logits[id]) - normalizer}};

@@ -19,7 +19,8 @@
 
 namespace samba::run {
 
-/// What comes after one prompt: chooses tokens, turns them to text, and knows when to end. Evaluation is not its matter.
+/// What comes after one prompt: chooses tokens, turns them to text, and knows when to end. Evaluation is not its
+/// matter.
 class Continuation {
 public:
   /// Throws std::runtime_error for a bias of a token that the model does not have.

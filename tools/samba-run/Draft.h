@@ -41,7 +41,8 @@ private:
 class ModelDraft : public Draft {
 public:
   /// Throws std::runtime_error or samba::Exception.
-  ModelDraft(const std::string &path, const samba_options &options, const Model &target, const samba_sampling &sampling);
+  ModelDraft(const std::string &path, const samba_options &options, const Model &target,
+             const samba_sampling &sampling);
 
   std::vector<int32_t> propose(const std::vector<int32_t> &sequence, size_t count) override;
   const std::vector<float> *drawnFrom(size_t i) const override { return greedy ? nullptr : &probabilities[i]; }

@@ -56,9 +56,7 @@ public:
   void printStatistics() const;
 
 private:
-  Session startSession() const {
-    return options.loadState ? Session::load(model, *options.loadState) : Session(model);
-  }
+  Session startSession() const { return options.loadState ? Session::load(model, *options.loadState) : Session(model); }
   void readPrompt();
   std::vector<int64_t> placesToStop() const;
   bool feedBack();
@@ -77,9 +75,9 @@ private:
   Continuation continuation;
   std::optional<PromptCache> cache;
   std::optional<Speculation> speculation;
-  std::vector<int32_t> prompt; // what is fed before the first choice
-  std::vector<float> logits;   // the last token's row at the end
-  std::string early;           // the limit that ended it
+  std::vector<int32_t> prompt;       // what is fed before the first choice
+  std::vector<float> logits;         // the last token's row at the end
+  std::string early;                 // the limit that ended it
   std::optional<Exception> full;     // the context is
   int64_t promptDone = 0, steps = 0; // tokens fed, of the prompt and one by one
   int64_t cached = 0;                // tokens of the prompt that the cache knew
@@ -95,8 +93,9 @@ void Generation::readPrompt() {
     prompt.insert(prompt.begin(), static_cast<int32_t>(session.note() - 1));
   session.setNote(0);
   if (prompt.empty())
-    throw std::runtime_error(options.loadState ? "'" + *options.loadState + "' has no token to go on with: give a prompt"
-                                               : "the prompt has no tokens");
+    throw std::runtime_error(options.loadState
+                                 ? "'" + *options.loadState + "' has no token to go on with: give a prompt"
+                                 : "the prompt has no tokens");
 }
 
 /// Lengths of the prompt at which there is something to do.

@@ -5,14 +5,15 @@
 //
 //===----------------------------------------------------------------------===//
 
-
 #include "tools/samba-run/Options.h"
 
 std::string samba::run::helpText(const std::string &program, bool carriesModel) {
   std::string usage = program + (carriesModel ? "" : " MODEL");
   return "usage: " + usage + " --prompt TEXT [options]      continue a text\n" + //
          "       " + usage + " --score FILE [options]       measure how well a text is predicted\n" + "       " +
-         usage + " --batch FILE [-o OUT]        continue many texts\n" + "       " + usage + " --stream [options]           read standard input without end\n" + "       " + usage + " --info                       print the manifest of the model\n" + R"(
+         usage + " --batch FILE [-o OUT]        continue many texts\n" + "       " + usage +
+         " --stream [options]           read standard input without end\n" + "       " + usage +
+         " --info                       print the manifest of the model\n" + R"(
 Input (one of them):
   --prompt TEXT          the text to continue
   --prompt-file FILE     the same, from a file

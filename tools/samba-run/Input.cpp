@@ -47,5 +47,6 @@ std::vector<int32_t> samba::run::tokensOf(const ordered_json &array, const std::
 }
 
 std::vector<int32_t> samba::run::readTokens(const std::string &path, int32_t vocabSize) {
-  return tokensOf(ordered_json::parse(readFile(path), nullptr, /*allow_exceptions=*/false), "'" + path + "'", vocabSize);
+  return tokensOf(ordered_json::parse(readFile(path), nullptr, /*allow_exceptions=*/false), "'" + path + "'",
+                  vocabSize);
 }

@@ -18,8 +18,8 @@ namespace samba::run {
 /// The bytes of a file. Throws std::runtime_error.
 std::string readFile(const std::string &path);
 
-/// The token ids of a JSON array of integers. Throws std::runtime_error, beginning with `name`, for anything else, and for
-/// ids outside a vocabulary of `vocabSize`.
+/// The token ids of a JSON array of integers. Throws std::runtime_error, beginning with `name`, for anything else, and
+/// for ids outside a vocabulary of `vocabSize`.
 std::vector<int32_t> tokensOf(const nlohmann::ordered_json &array, const std::string &name, int32_t vocabSize);
 
 /// Those of a file.

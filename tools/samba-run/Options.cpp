@@ -91,7 +91,7 @@ Flags flagsOf(Options &options) {
       {"--help", [&] { options.help = true; }},       {"-h", [&] { options.help = true; }},
       {"--version", [&] { options.version = true; }}, {"--info", [&] { options.info = true; }},
       {"--json", [&] { options.json = true; }},       {"--ignore-eos", [&] { options.wish.ignoreEos = true; }},
-      {"--verify", [&] { options.verify = true; }},     {"--stream", [&] { options.stream = true; }},
+      {"--verify", [&] { options.verify = true; }},   {"--stream", [&] { options.stream = true; }},
   };
 }
 
@@ -134,8 +134,8 @@ Values valuesOf(Options &options, std::string &draws, bool &temperature) {
       {"--frequency-penalty", [&](auto &o, auto &v) { sampling.frequency_penalty = parseFinite(o, v); }},
       {"--deadline",
        [&](auto &o, auto &v) {
-         options.deadline = static_cast<double>(
-             parseNumber(o, v, [](float x) { return x > 0; }, "a number of seconds above 0"));
+         options.deadline =
+             static_cast<double>(parseNumber(o, v, [](float x) { return x > 0; }, "a number of seconds above 0"));
        }},
       {"--max-memory", [&](auto &o, auto &v) { options.maxMemory = parseInteger(o, v, 1, maxMegabytes); }},
       {"--context", [&](auto &o, auto &v) { options.context = parseInteger(o, v, 1, maxTokenCount); }},
@@ -178,8 +178,9 @@ void checkCombination(const Options &options, const std::string &draws, bool tem
   if (inputs > 1)
     throw UsageError("--prompt, --prompt-file, --tokens, --score, --batch and --stream exclude each other");
   if (inputs == 0 && !options.info && !options.loadState)
-    throw UsageError("nothing to do: give --prompt, --prompt-file, --tokens, --score, --batch, --stream, --load-state or"
-                     " --info (see --help)");
+    throw UsageError(
+        "nothing to do: give --prompt, --prompt-file, --tokens, --score, --batch, --stream, --load-state or"
+        " --info (see --help)");
   bool dumps = options.dumpLogits || options.dumpHidden || options.dumpState;
   if (options.batchFile && (dumps || options.saveState || options.loadState || options.promptCache || options.json))
     throw UsageError("--batch cannot be combined with --json, dumps, states or --prompt-cache");

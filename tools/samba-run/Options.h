@@ -48,10 +48,10 @@ struct Options {
   int64_t speculateRows = 8;                 // tokens of a speculative pass
   std::optional<std::string> batchFile, output;
   int64_t concurrency = 0; // sequences of a batch at a time; 0: 16
-  int64_t budget = 0; // tokens of a step of a batch; 0: the chunk
+  int64_t budget = 0;      // tokens of a step of a batch; 0: the chunk
   int32_t threads = 0;
   int64_t chunk = SAMBA_DEFAULT_CHUNK;
-  int64_t context = 0;   // 0: all ids in one piece
+  int64_t context = 0; // 0: all ids in one piece
 
   samba_options open() const { return {sizeof(samba_options), threads, verify, chunk}; }
 

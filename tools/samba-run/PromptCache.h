@@ -16,8 +16,8 @@
 
 namespace samba::run {
 
-/// A folder of saved states, named for model, number of tokens and a hash of them. Any number of processes may use it at
-/// once: a file appears whole, and one that goes away while it is read is still readable.
+/// A folder of saved states, named for model, number of tokens and a hash of them. Any number of processes may use it
+/// at once: a file appears whole, and one that goes away while it is read is still readable.
 class PromptCache {
 public:
   /// Makes the folder. Throws std::runtime_error.
@@ -29,8 +29,8 @@ public:
   /// The lengths of the prefixes of a prompt that are worth storing, in order: all but the last token, and before that
   /// at most eight at equal distances, for prompts that have only their beginning in common.
   static std::vector<int64_t> lengths(int64_t tokens);
-  /// Stores the state after the first `session.position()` tokens, then removes the files that were not used for longest
-  /// until the folder is within its limit. Returns a warning if that failed, else "".
+  /// Stores the state after the first `session.position()` tokens, then removes the files that were not used for
+  /// longest until the folder is within its limit. Returns a warning if that failed, else "".
   std::string store(const Session &session, const std::vector<int32_t> &tokens) const;
 
 private:

@@ -44,8 +44,8 @@ size_t Speculation::pass(const std::vector<int32_t> &drafts, const std::function
     size_t i = fresh.size();
     const float *row = &logits[i * vocabSize];
     const std::vector<float> *drawn = i < drafts.size() ? draft->drawnFrom(i) : nullptr;
-    int32_t token = drawn ? continuation.choice().choose(row, *drawn, drafts[i])
-                          : continuation.choice().sample(row, vocabSize);
+    int32_t token =
+        drawn ? continuation.choice().choose(row, *drawn, drafts[i]) : continuation.choice().sample(row, vocabSize);
     show(continuation.add(token, row));
     fresh.push_back(token);
     if (i == drafts.size() || token != drafts[i])

@@ -19,8 +19,8 @@ namespace samba::run {
 
 /// Speculative decoding: a draft's guesses are evaluated together with the token that they follow, and those that the
 /// model would have chosen itself are kept. What is chosen is what the model's own logits say at each place: greedy
-/// choices are those of plain decoding, random ones have its distribution, both but for the rounding of steps of several
-/// tokens. With guesses that were not drawn (lookup, greedy), the same seed also draws the same tokens.
+/// choices are those of plain decoding, random ones have its distribution, both but for the rounding of steps of
+/// several tokens. With guesses that were not drawn (lookup, greedy), the same seed also draws the same tokens.
 ///
 /// After a wrong guess the session goes back to before the pass, and the tokens that were right are evaluated again, in
 /// the next pass.

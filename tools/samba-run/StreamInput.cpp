@@ -67,7 +67,8 @@ std::optional<std::vector<int32_t>> IntegerCutter::next(bool end, bool line, int
     until = held.size() - 1;
   std::vector<int32_t> ids;
   size_t stop = until + 1;
-  for (size_t begin = held.find_first_not_of(separators); begin < stop; begin = held.find_first_not_of(separators, begin)) {
+  for (size_t begin = held.find_first_not_of(separators); begin < stop;
+       begin = held.find_first_not_of(separators, begin)) {
     size_t last = std::min(held.find_first_of(separators, begin), stop);
     std::string word = held.substr(begin, last - begin);
     bool digits = word.find_first_not_of("0123456789") == std::string::npos && word.size() <= 10;

@@ -16,9 +16,9 @@
 
 namespace samba::run {
 
-/// Cuts text that comes in pieces so that the parts, tokenized one by one, give the tokens of the whole: at single spaces
-/// between words, which are left out because the tokenizer begins each text with one. A word of more than 64 KiB is cut
-/// somewhere.
+/// Cuts text that comes in pieces so that the parts, tokenized one by one, give the tokens of the whole: at single
+/// spaces between words, which are left out because the tokenizer begins each text with one. A word of more than 64 KiB
+/// is cut somewhere.
 class TextCutter {
 public:
   /// With `lines`, at the ends of lines instead, which stay. The parts are texts of their own then.

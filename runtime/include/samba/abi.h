@@ -23,8 +23,8 @@ extern "C" {
  *
  * An entry point is SPMD: every thread of the team calls it with the same `samba_call` and with its own `samba_team`.
  * Generated code is a sequence of parallel loops, the same for all threads; everything else it does, each thread does
- * for itself and without writing to shared memory. In each loop a thread claims chunks of the iteration space until none
- * is left and then waits at the barrier, which also publishes the writes of the loop to the whole team.
+ * for itself and without writing to shared memory. In each loop a thread claims chunks of the iteration space until
+ * none is left and then waits at the barrier, which also publishes the writes of the loop to the whole team.
  */
 typedef struct samba_team {
   /* Claims the next chunk of a loop over [0, total), total < 2^32.
@@ -38,7 +38,8 @@ typedef struct samba_team {
   void *shared;    /* the runtime's own */
 } samba_team;
 
-/* ---- One call ----------------------------------------------------------------------------------------------------- */
+/* ---- One call -----------------------------------------------------------------------------------------------------
+ */
 
 /* A dense row-major tensor whose first size may be dynamic. `rows` is the first size, also where it is static. */
 typedef struct samba_buffer {

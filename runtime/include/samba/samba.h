@@ -119,7 +119,8 @@ SAMBA_API void samba_session_free(samba_session *session);
 SAMBA_API void samba_session_reset(samba_session *session);
 /* Tokens seen so far. */
 SAMBA_API int64_t samba_session_position(const samba_session *session);
-/* Makes `to` the same as `from`, a session of the same model, by copying all of the state. Forgets the marks of `to`. */
+/* Makes `to` the same as `from`, a session of the same model, by copying all of the state. Forgets the marks of `to`.
+ */
 SAMBA_API samba_status samba_session_copy(samba_session *to, const samba_session *from);
 /* Makes a session that is the same as `parent` and independent of it, but shares the memory of its state until one of
  * them changes it, page by page. The first fork of a state copies it once; more of them cost a few microseconds and a
@@ -154,10 +155,10 @@ SAMBA_API const samba_state_field *samba_state_field_at(const samba_model *model
 SAMBA_API void *samba_session_state(samba_session *session);
 
 /* ---- Going back ----------------------------------------------------------------------------------------------------
- * A mark is a place to which a session can return without computing anything: the state is then, bit for bit, what it was
- * there. Setting one copies the convolution and SSM state; while there is a mark, each token also saves the ring slots
- * that it overwrites. A mark is forgotten when more than samba_max_rollback tokens came after it, and by reset, copy and
- * restore. A session without marks pays nothing. */
+ * A mark is a place to which a session can return without computing anything: the state is then, bit for bit, what it
+ * was there. Setting one copies the convolution and SSM state; while there is a mark, each token also saves the ring
+ * slots that it overwrites. A mark is forgotten when more than samba_max_rollback tokens came after it, and by reset,
+ * copy and restore. A session without marks pays nothing. */
 
 /* Marks the present place. */
 SAMBA_API samba_status samba_session_mark(samba_session *session);
@@ -168,7 +169,7 @@ SAMBA_API void samba_session_forget_marks(samba_session *session);
 SAMBA_API int64_t samba_max_rollback(const samba_model *model);
 
 /* ---- Saved states --------------------------------------------------------------------------------------------------
- * State, position and note of a session as bytes, samba_saved_bytes of them, whatever its length; docs/formats.md
+ * State, position and note of a session as bytes, samba_saved_bytes of them, whatever its length; docs/runtime.md
  * describes them. They tell what model they belong to, and a checksum covers all of them. Loading makes a new session:
  * SAMBA_ERROR_FORMAT for something else or any damage, SAMBA_ERROR_ABI for another version of the form,
  * SAMBA_ERROR_MISMATCH for a state of another model. The same weights compiled for another CPU are another model. */
@@ -293,10 +294,10 @@ SAMBA_API samba_status samba_detokenizer_push(samba_detokenizer *detokenizer, in
 SAMBA_API samba_status samba_detokenizer_finish(samba_detokenizer *detokenizer, const char **text, size_t *bytes);
 
 /* ---- Sampling ------------------------------------------------------------------------------------------------------
- * In this order: biases; the penalties on tokens that are recent; then greedy choice if temperature is 0 (the lowest id wins a tie); else logits are
- * divided by the temperature, and of the softmax the top_k best are kept, of these the ones with at least min_p times
- * the best one's probability, of these the fewest that together have at least top_p of what is left. One is drawn.
- * The same seed and logits give the same choices. NaN logits are never chosen. */
+ * In this order: biases; the penalties on tokens that are recent; then greedy choice if temperature is 0 (the lowest id
+ * wins a tie); else logits are divided by the temperature, and of the softmax the top_k best are kept, of these the
+ * ones with at least min_p times the best one's probability, of these the fewest that together have at least top_p of
+ * what is left. One is drawn. The same seed and logits give the same choices. NaN logits are never chosen. */
 
 typedef struct samba_sampling {
   size_t size;           /* sizeof(samba_sampling) */

@@ -177,10 +177,12 @@ func.func @sliding_window_attention(%q: tensor<?x64xf32>, %k: tensor<?x32xf32>, 
 // CHECK-SAME: memref<?x8xf32>, %{{.*}}: memref<?x8xf32>) {
 // CHECK-LABEL: func.func @call_and_probe(
 // CHECK: call @twice(
+// CHECK: call @samba_probe_8(
+// CHECK: call @twice(
+// CHECK-LABEL: func.func private @samba_probe_8(
 // CHECK: scf.if
 // CHECK: scf.forall (%{{.*}}) in (%c1) {
 // CHECK: llvm.call %{{.*}}(%{{.*}}) : !llvm.ptr, (!llvm.ptr, i32, !llvm.ptr, i64, i64) -> ()
-// CHECK: call @twice(
 func.func private @twice(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
   %y = arith.addf %x, %x : tensor<?x8xf32>
   return %y : tensor<?x8xf32>

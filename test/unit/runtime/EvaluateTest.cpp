@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstring>
 #include <gtest/gtest.h>
+#include <memory>
 #include <thread>
 
 using namespace samba;
@@ -262,6 +263,22 @@ TEST_F(Evaluate, SessionsOutliveTheirModel) {
   samba_session_reset(session);
   EXPECT_EQ(samba_session_position(session), 0);
   samba_session_free(session);
+}
+
+// One library stays loaded under the names of two descriptors; one of them is then that of another library.
+TEST_F(Evaluate, ClosedModelsAreNotMistakenForOthers) {
+  artefact.write(folder / "a.so");
+  FakeArtefact biased;
+  biased.code = readBytes(SAMBA_BIASED_MODEL);
+  biased.write(folder / "b.so");
+  std::vector<int32_t> tokens = someTokens(5);
+  auto first = std::make_unique<Model>(folder / "a.so");
+  Model second(folder / "a.so");
+  first.reset();
+  Model other(folder / "b.so");
+  Session session(second), otherSession(other);
+  EXPECT_EQ(all(second, session, tokens), predictLogits(artefact, tokens));
+  EXPECT_NE(all(other, otherSession, tokens), predictLogits(artefact, tokens));
 }
 
 struct Probed {

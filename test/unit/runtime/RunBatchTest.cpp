@@ -51,8 +51,8 @@ protected:
 
 TEST_F(RunBatch, LikeOneByOne) {
   writeInput(40, 12);
-  for (const char *options : {"", "--concurrency 1", "--concurrency 3 --budget 5", "--concurrency 64 --budget 1",
-                              "--chunk 16 --threads 3"}) {
+  for (const char *options :
+       {"", "--concurrency 1", "--concurrency 3 --budget 5", "--concurrency 64 --budget 1", "--chunk 16 --threads 3"}) {
     Result result = shell(folder, std::string("$RUN $D/model.so --batch $D/in.jsonl ") + options);
     ASSERT_EQ(result.status, 0) << result.err;
     EXPECT_EQ(result.err, "");
@@ -83,8 +83,7 @@ TEST_F(RunBatch, OptionsOfALine) {
   EXPECT_EQ(results[0]["text"], alone("-n 7 --temp 1 --seed 5")["text"]);
   EXPECT_EQ(results[1]["tokens"],
             alone("-n 9 --temp 1 --top-k 9 --top-p 0.9 --min-p 0.01 --seed 6 --ignore-eos")["tokens"]);
-  json penalised =
-      alone("-n 9 --repeat-penalty 1.5 --presence-penalty 1 --frequency-penalty 0.5 --logprobs 2 --json");
+  json penalised = alone("-n 9 --repeat-penalty 1.5 --presence-penalty 1 --frequency-penalty 0.5 --logprobs 2 --json");
   EXPECT_EQ(results[2]["tokens"], penalised["tokens"]);
   EXPECT_EQ(results[2]["logprobs"].size(), penalised["logprobs"].size());
   EXPECT_EQ(results[3]["tokens"], json({300, 300}));

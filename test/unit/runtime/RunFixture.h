@@ -5,7 +5,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-
 #ifndef TEST_UNIT_RUNTIME_RUNFIXTURE_H
 #define TEST_UNIT_RUNTIME_RUNFIXTURE_H
 

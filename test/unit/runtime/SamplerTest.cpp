@@ -266,13 +266,17 @@ TEST(Sampler, Probabilities) {
   EXPECT_EQ(Sampler().probabilities(logits.data(), 4), (std::vector<float>{1, 0, 0, 0}));
 }
 
-// What is chosen has the distribution of the sampler whatever is proposed, and proposals are taken as often as possible.
+// What is chosen has the distribution of the sampler whatever is proposed, and proposals are taken as often as
+// possible.
 TEST(Sampler, ChoosingAmongProposals) {
   std::vector<double> wanted = {0.4, 0.3, 0.2, 0.1};
   std::vector<float> logits = logarithms(wanted);
   constexpr int draws = 40000;
-  for (const std::vector<float> &proposal : std::vector<std::vector<float>>{
-           {0.1f, 0.2f, 0.3f, 0.4f}, {1, 0, 0, 0}, {0, 0, 0, 1}, {0.4f, 0.3f, 0.2f, 0.1f}, {0.25f, 0.25f, 0.25f, 0.25f}}) {
+  for (const std::vector<float> &proposal : std::vector<std::vector<float>>{{0.1f, 0.2f, 0.3f, 0.4f},
+                                                                            {1, 0, 0, 0},
+                                                                            {0, 0, 0, 1},
+                                                                            {0.4f, 0.3f, 0.2f, 0.1f},
+                                                                            {0.25f, 0.25f, 0.25f, 0.25f}}) {
     Sampler sampler(with(1, 7));
     runtime::Random random(8);
     std::vector<double> found(4);

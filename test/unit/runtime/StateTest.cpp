@@ -230,8 +230,8 @@ TEST_F(State, ForksOfAThread) {
   for (size_t i = 0; i < children.size(); ++i)
     threads.emplace_back([&, i] {
       Session grandchild = children[i].fork();
-      right[i] = feed(grandchild, slice(20, 60)) == expected(20, 60) &&
-                 feed(children[i], slice(20, 60)) == expected(20, 60);
+      right[i] =
+          feed(grandchild, slice(20, 60)) == expected(20, 60) && feed(children[i], slice(20, 60)) == expected(20, 60);
     });
   for (std::thread &thread : threads)
     thread.join();
@@ -316,7 +316,9 @@ TEST_F(State, EvaluateLast) {
     wanted.insert(wanted.end(), otherLogits.end() - vocabSize, otherLogits.end());
     std::vector<float> two = expected(0, 2);
     wanted.insert(wanted.end(), two.begin(), two.end());
-    model.evaluate({{a.get(), tokens.data(), 7}, {b.get(), others.data(), 9}, {c.get(), tokens.data(), 5},
+    model.evaluate({{a.get(), tokens.data(), 7},
+                    {b.get(), others.data(), 9},
+                    {c.get(), tokens.data(), 5},
                     {d.get(), tokens.data(), 2}},
                    {3, 1, 0, 2}, rows);
     EXPECT_EQ(rows, wanted) << chunk;

@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "test/unit/runtime/RunFixture.h"
 #include "tools/samba-run/Score.h"
 #include "tools/samba-run/StreamInput.h"
-#include "test/unit/runtime/RunFixture.h"
 
 #include <cstring>
 #include <sstream>
@@ -110,7 +110,8 @@ TEST_F(StreamRun, Scores) {
     for (size_t i = 1; i < lines.size(); ++i) {
       EXPECT_EQ(lines[i]["position"], i);
       EXPECT_EQ(lines[i]["token"], tokens[i]);
-      ASSERT_NEAR(lines[i]["logprob"], -negativeLogLikelihood(&logits[(i - 1) * vocabSize], vocabSize, tokens[i]), 1e-9);
+      ASSERT_NEAR(lines[i]["logprob"], -negativeLogLikelihood(&logits[(i - 1) * vocabSize], vocabSize, tokens[i]),
+                  1e-9);
     }
   }
 }
