@@ -56,7 +56,7 @@ public:
 class Bisection {
 public:
   Bisection(MLIRContext &context, ModuleOp module, std::vector<PassStep> steps, const CheckOptions &options)
-      : context(context), module(module), steps(std::move(steps)), options(options) {
+      : module(module), steps(std::move(steps)), options(options) {
     context.registerActionHandler(
         [this](llvm::function_ref<void()> transform, const tracing::Action &action) { limit(transform, action); });
   }
@@ -157,7 +157,6 @@ private:
     return llvm::Error::success();
   }
 
-  MLIRContext &context;
   ModuleOp module;
   std::vector<PassStep> steps;
   CheckOptions options;
