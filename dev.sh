@@ -50,7 +50,7 @@ build() {
 }
 
 demo() {
-  build
+  build samba-compile samba-run
   local model=$build_dir/samba-tiny.so
   local prompt="Call me Ishmael."
   echo "\$ $build_dir/bin/samba-compile models/samba-tiny -o $model"
@@ -82,6 +82,7 @@ check_sanitized() {
 -fno-sanitize-recover=all" -DSAMBA_FUZZ=ON -- samba-runtime-tests samba-frontend-tests samba-fuzz-targets
   # What LLVM's own containers put aside was not compiled here. Freed memory must not look like growth.
   export ASAN_OPTIONS=detect_container_overflow=0:quarantine_size_mb=1:alloc_dealloc_mismatch=0
+  export LSAN_OPTIONS=suppressions=$PWD/test/fuzz/leaks.supp:print_suppressions=0
   "$asan/bin/samba-runtime-tests" --gtest_brief=1 --gtest_filter=-StreamRun.MemoryIsFlat
   "$asan/bin/samba-frontend-tests" --gtest_brief=1
   for name in manifest artefact state tokens tokenizer safetensors config; do

@@ -31,7 +31,7 @@ static std::vector<int32_t> readIds(const Model &model, const std::string &path)
   return model.tokenize(readFile(path), /*special=*/false);
 }
 
-void samba::run::score(const Model &model, const Options &options) {
+void samba::run::score(const Model &model, const Options &options, const Limits &limits) {
   const std::string &path = *options.scoreFile;
   if (model.bos() < 0)
     throw std::runtime_error("model '" + std::string(model.name()) +
@@ -49,12 +49,17 @@ void samba::run::score(const Model &model, const Options &options) {
   std::vector<int32_t> fed;
   Session session(model);
   double total = 0;
-  for (size_t begin = 0; begin < ids.size(); begin += piece) {
+  size_t scored = 0;
+  std::string stop;
+  for (size_t begin = 0; begin < ids.size() && stop.empty(); begin += piece) {
     size_t end = std::min(ids.size(), begin + piece);
     session.reset();
     for (size_t at = begin; at < end; at += chunk) {
+      stop = limits.reached(0).value_or(""); // that on tokens has cut the ids
       if (interrupted())
         return;
+      if (!stop.empty())
+        break;
       size_t count = std::min(chunk, end - at);
       // Row i predicts ids[at + i], so it is fed the id before.
       fed.assign(1, at == begin ? model.bos() : ids[at - 1]);
@@ -63,12 +68,15 @@ void samba::run::score(const Model &model, const Options &options) {
       session.evaluate(fed.data(), fed.size(), SAMBA_ROWS_ALL, logits.data(), logits.size());
       for (size_t i = 0; i < count; ++i)
         total += negativeLogLikelihood(&logits[i * vocabSize], vocabSize, ids[at + i]);
+      scored += count;
       if (!std::isfinite(total))
         throw std::runtime_error("the logits are not finite near token " + std::to_string(at));
     }
   }
-  double perToken = total / static_cast<double>(ids.size());
+  double perToken = total / static_cast<double>(scored); // NaN, which JSON calls null, if there is none
   nlohmann::ordered_json result = {
-      {"tokens", ids.size()}, {"nll", total}, {"nll_per_token", perToken}, {"perplexity", std::exp(perToken)}};
+      {"tokens", scored}, {"nll", total}, {"nll_per_token", perToken}, {"perplexity", std::exp(perToken)}};
+  if (!stop.empty())
+    result["stop"] = stop;
   print(result.dump() + "\n");
 }

@@ -9,7 +9,7 @@
 #define TOOLS_SAMBA_RUN_SCORE_H
 
 #include "samba/samba.hpp"
-#include "tools/samba-run/Options.h"
+#include "tools/samba-run/Limits.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -21,8 +21,9 @@ double negativeLogLikelihood(const float *logits, size_t vocabSize, int32_t toke
 
 /// Prints the negative log likelihood of the ids of a file as JSON. The ids are cut into pieces of options.context;
 /// each piece is fed as the begin token and all its ids but the last, from a fresh state, and all its ids are
-/// predicted. Throws std::runtime_error or ClosedPipe. Prints nothing if interrupted.
-void score(const Model &model, const Options &options);
+/// predicted. Throws std::runtime_error or ClosedPipe. Prints nothing if interrupted; what was done by then, with
+/// "stop", if a limit ends it.
+void score(const Model &model, const Options &options, const Limits &limits);
 
 } // namespace samba::run
 

@@ -55,7 +55,7 @@ static void run(int argc, char **argv, const std::string &carried) {
   if (options.info)
     print(std::string(model.manifest()) + "\n");
   if (options.scoreFile)
-    score(model, options);
+    score(model, options, limits);
   else if (options.stream)
     stream(model, options, limits);
   else if (options.batchFile)

@@ -263,6 +263,10 @@ TEST_F(RunState, Limits) {
   EXPECT_GT(result["tokens"].size(), 0u);
   EXPECT_EQ(run("--tokens $D/tokens.json -n 1000000 --logprobs 5 --max-memory 5")["stop"], "max-memory");
   EXPECT_EQ(run("--tokens $D/tokens.json -n 5 --max-memory 100000")["tokens"], expected);
+  writeBytes(folder / "ids.json", json(someTokens(2000000)).dump());
+  json scored = json::parse(shell(folder, "$RUN $D/model.so --score $D/ids.json --chunk 8 --deadline 0.4").out);
+  EXPECT_EQ(scored["stop"], "deadline");
+  EXPECT_LT(scored["tokens"], 2000000);
   expectRefusal("--tokens $D/tokens.json --deadline 0", 2, "a number of seconds above 0");
 }
 
