@@ -89,7 +89,11 @@ check_sanitized() {
     new=$(mktemp -d)
     echo "fuzz-$name"
     "$asan/bin/fuzz-$name" -seed=1 -runs=20000 -max_total_time="${FUZZ_SECONDS:-10}" -max_len=65536 -timeout=10 \
-      -artifact_prefix="$asan/$name-" -verbosity=0 "$new" "test/fuzz/$name"
+      -artifact_prefix="$asan/$name-" "$new" "test/fuzz/$name" >"$asan/fuzz-$name.log" 2>&1 || {
+      tail -n 40 "$asan/fuzz-$name.log"
+      exit 1
+    }
+    tail -n 1 "$asan/fuzz-$name.log"
     rm -rf "$new"
   done
   sanitized "$tsan" "-g1 -fsanitize=thread" -- samba-runtime-tests

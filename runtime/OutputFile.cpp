@@ -21,14 +21,14 @@ static Error failure(const std::string &path, int error) {
   return Error(SAMBA_ERROR_IO, withErrno("cannot write '" + path + "'", error));
 }
 
-OutputFile::OutputFile(const std::string &path) : path(path) {
+OutputFile::OutputFile(const std::string &path, const std::string &aside) : path(path) {
   static std::atomic<uint64_t> count{0};
   struct stat info;
   if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
     descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
   } else {
-    partial = path + ".partial-" + std::to_string(::getpid()) + "-" + std::to_string(count++);
-    descriptor = ::open(partial.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    partial = !aside.empty() ? aside : path + ".partial-" + std::to_string(::getpid()) + "-" + std::to_string(count++);
+    descriptor = ::open(partial.c_str(), O_WRONLY | O_CREAT | (aside.empty() ? O_EXCL : O_TRUNC) | O_CLOEXEC, 0666);
   }
   if (descriptor < 0)
     throw failure(path, errno);

@@ -17,8 +17,9 @@ namespace samba::runtime {
 /// of one name do not disturb each other: the last commit stays. A path that names a device is written in place.
 class OutputFile {
 public:
-  /// Throws SAMBA_ERROR_IO, as do the others.
-  explicit OutputFile(const std::string &path);
+  /// `aside` is the name until then, for a caller who is the only writer and finds what a killed one has left; "": a
+  /// name of its own. Throws SAMBA_ERROR_IO, as do the others.
+  explicit OutputFile(const std::string &path, const std::string &aside = "");
   OutputFile(const OutputFile &) = delete;
   OutputFile &operator=(const OutputFile &) = delete;
   ~OutputFile() { discard(); }

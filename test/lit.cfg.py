@@ -34,3 +34,6 @@ config.environment["PYTHONDONTWRITEBYTECODE"] = "1"
 
 # REQUIRES: x86_64 or aarch64, for tests that run native code.
 config.available_features.add(platform.machine())
+# Tests that take minutes: `lit --param slow=1`, or the target check-samba-slow.
+if lit_config.params.get("slow"):
+    config.available_features.add("slow")

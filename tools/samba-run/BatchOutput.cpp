@@ -116,7 +116,7 @@ void BatchOutput::printReady() {
 void BatchOutput::finish() {
   if (!path)
     return;
-  samba::runtime::OutputFile out(*path);
+  samba::runtime::OutputFile out(*path, *path + ending + "-sorted"); // the journal's lock makes us its only writer
   std::string text;
   uint64_t offset = 0;
   for (uint64_t line : lines) {

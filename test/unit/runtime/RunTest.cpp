@@ -208,11 +208,48 @@ TEST_F(Run, InfoVersionHelp) {
   EXPECT_EQ(shell(folder, "$RUN --version").out, "samba-run 0.1.0 (artefact version 1)\n");
   Result help = shell(folder, "$RUN --help");
   EXPECT_EQ(help.status, 0);
-  for (const char *option :
-       {"--prompt ", "--prompt-file", "--tokens",      "--score",          "-n N",         "--temp",
-        "--top-k",   "--top-p",       "--min-p",       "--repeat-penalty", "--seed",       "--threads",
-        "--json",    "--dump-logits", "--dump-hidden", "--dump-state",     "--context",    "--max-tokens",
-        "--info",    "--chunk",       "--help",        "--version",        "--ignore-eos", "--verify"})
+  for (const char *option : {"--prompt ",
+                             "--prompt-file",
+                             "--tokens",
+                             "--score",
+                             "-n N",
+                             "--temp",
+                             "--top-k",
+                             "--top-p",
+                             "--min-p",
+                             "--repeat-penalty",
+                             "--seed",
+                             "--threads",
+                             "--json",
+                             "--dump-logits",
+                             "--dump-hidden",
+                             "--dump-state",
+                             "--context",
+                             "--max-tokens",
+                             "--info",
+                             "--chunk",
+                             "--help",
+                             "--version",
+                             "--ignore-eos",
+                             "--verify",
+                             "--save-state",
+                             "--load-state",
+                             "--prompt-cache ",
+                             "--prompt-cache-size",
+                             "--batch",
+                             "-o FILE",
+                             "--concurrency",
+                             "--budget",
+                             "--stream",
+                             "--continue",
+                             "--speculate",
+                             "--stop",
+                             "--logit-bias",
+                             "--presence-penalty",
+                             "--frequency-penalty",
+                             "--logprobs",
+                             "--deadline",
+                             "--max-memory"})
     EXPECT_NE(help.out.find(option), std::string::npos) << option;
 }
 
