@@ -54,7 +54,8 @@ std::string Continuation::add(int32_t token, const float *logits) {
   sampler.accept(token);
   if (wish.logprobs)
     recordLogprobs(token, logits);
-  if (token == model.eos() && !wish.ignoreEos) {
+  // Without a tokenizer there is no text that could end: all ids are alike.
+  if (token == model.eos() && detokenizer && !wish.ignoreEos) {
     stop = "eos";
     return "";
   }

@@ -51,7 +51,7 @@ Generation:
   --frequency-penalty P  take P for each time that a token is among the last 64 (default 0)
   --logit-bias ID=X,...  add X to the logit of a token; -inf forbids it
   --stop TEXT            stop before this text, which is not printed; may be given several times
-  --ignore-eos           do not stop at the end-of-sequence token
+  --ignore-eos           do not stop at the end-of-sequence token (a model without a tokenizer never does)
   --json                 print prompt and generated token ids, text and timings (seconds) as one JSON object at the end
   --logprobs K           with --json: log probabilities of the generated tokens and of the K best ones at their places
 
