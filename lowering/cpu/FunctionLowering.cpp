@@ -300,8 +300,7 @@ LogicalResult FunctionLowering::lowerProbe(ProbeOp probe) {
   if (!SymbolTable::lookupNearestSymbolFrom(source, e.b.getStringAttr(name))) {
     OpBuilder::InsertionGuard guard(e.b);
     e.b.setInsertionPoint(source);
-    auto function = func::FuncOp::create(e.b, e.loc, name,
-                                         e.b.getFunctionType(TypeRange(ValueRange(operands)), {}));
+    auto function = func::FuncOp::create(e.b, e.loc, name, e.b.getFunctionType(TypeRange(ValueRange(operands)), {}));
     function.setPrivate();
     function.setArgAttr(0, "samba.team", e.b.getUnitAttr());
     Block *entry = function.addEntryBlock();

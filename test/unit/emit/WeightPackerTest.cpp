@@ -7,11 +7,11 @@
 
 #include "lowering/emit/WeightPacker.h"
 #include "TestModule.h"
+#include "dialect/Quantisation.h"
 #include "lowering/emit/Checksum.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
 #include <cstring>
-#include "dialect/Quantisation.h"
 #include <gtest/gtest.h>
 
 using namespace samba;
@@ -307,10 +307,11 @@ TEST_P(QuantPackerCase, MatchesTheDefinition) {
     source.addRandom("t", DType::F32, {rows, columns}, unsigned(rows));
     int64_t panels = (rows + width - 1) / width, groups = (columns + group - 1) / group;
     int64_t blockBytes = width * (4 + group * bits / 8);
-    auto module = context.parse(llvm::formatv("module attributes {{samba.weight_bytes = {0} : i64} {{ samba.weight @w from "
-                                              "\"t\" {{offset = 0 : i64} : tensor<{1}x{2}xf32, #samba.quant<{3}, {4}, {5}>> }",
-                                              panels * groups * blockBytes, rows, columns, bits, group, width)
-                                    .str());
+    auto module =
+        context.parse(llvm::formatv("module attributes {{samba.weight_bytes = {0} : i64} {{ samba.weight @w from "
+                                    "\"t\" {{offset = 0 : i64} : tensor<{1}x{2}xf32, #samba.quant<{3}, {4}, {5}>> }",
+                                    panels * groups * blockBytes, rows, columns, bits, group, width)
+                          .str());
     auto packer = WeightPacker::create(*module, source);
     ASSERT_TRUE(bool(packer)) << llvm::toString(packer.takeError());
     std::vector<uint8_t> packed(packer->sizeInBytes());
