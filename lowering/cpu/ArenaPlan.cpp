@@ -7,6 +7,8 @@
 
 #include "lowering/cpu/ArenaPlan.h"
 
+#include "lowering/cpu/Kernels.h"
+
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -166,8 +168,7 @@ arith::TruncFOp samba::fusedRounding(Value value) {
   Operation *op = value.getDefiningOp();
   if (!op || !value.hasOneUse() || !isa<RmsNormOp, SwigluOp, SelectiveScanOp, SlidingWindowAttentionOp>(op))
     return {};
-  // A scan over many states adds to its result in several passes.
-  if (auto scan = dyn_cast<SelectiveScanOp>(op); scan && scan.getA().getType().getDimSize(1) > 16)
+  if (auto scan = dyn_cast<SelectiveScanOp>(op); scan && scan.getA().getType().getDimSize(1) > kScanStatesPerPass)
     return {};
   auto rounding = dyn_cast<arith::TruncFOp>(*value.user_begin());
   return rounding && rounding->getBlock() == op->getBlock() ? rounding : arith::TruncFOp();

@@ -16,8 +16,6 @@ using namespace samba;
 namespace {
 
 constexpr int64_t kKeysPerBlock = 16;
-constexpr double kLog2E = 1.44269504088896340736;
-constexpr double kLowest = -1e30; // stands for minus infinity, without its arithmetic
 
 /// One query head of one token.
 class QueryEmitter {

@@ -13,6 +13,9 @@
 
 namespace samba {
 
+/// A score that stands for minus infinity, without its arithmetic.
+constexpr double kLowest = -1e30;
+
 /// Where the keys or values of one head lie: number `j` is at `place(j)` of `memory`, from `column` on.
 struct KeySource {
   std::function<llvm::SmallVector<mlir::Value>(mlir::Value j)> place;

@@ -18,8 +18,6 @@ using namespace samba;
 namespace {
 
 constexpr int64_t kKeysPerBlock = 64;
-constexpr double kLog2E = 1.44269504088896340736;
-constexpr double kLowest = -1e30; // stands for minus infinity, without its arithmetic
 enum { kTop = 0, kTotal = 1, kCorrection = 2 };
 
 } // namespace

@@ -23,6 +23,9 @@
 
 namespace samba {
 
+/// exp(x) = 2^(x log2 e): what is exponentiated often is scaled by it once.
+constexpr double kLog2E = 1.44269504088896340736;
+
 class Emitter {
 public:
   using Value = mlir::Value;

@@ -70,6 +70,10 @@ void emitRotary(Emitter &e, mlir::Value x, mlir::Value table, mlir::Value result
 void emitCausalConv1d(Emitter &e, mlir::Value x, mlir::Value weight, mlir::Value bias, mlir::Value segments,
                       const StateBuffer &state, Activation activation, mlir::Value result);
 
+/// States of a scan that fit the registers. With more, the scan adds to its result in several passes, so the result
+/// must not be stored rounded.
+constexpr int64_t kScanStatesPerPass = 16;
+
 /// Scan.cpp: `A` is `[N, E]`; D, z and deltaBias may be null.
 struct ScanBuffers {
   mlir::Value u, delta, A, B, C, segments, D, z, deltaBias, result;

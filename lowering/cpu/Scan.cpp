@@ -7,7 +7,7 @@
 
 //
 // Parallel over sequences and strips of channels; sequential along time with the states of a strip in registers.
-// exp(dt A) is computed as 2^(dt A log2 e) with A log2 e kept in registers. More states than `kStatesPerPass` go in
+// exp(dt A) is computed as 2^(dt A log2 e) with A log2 e kept in registers. More states than `kScanStatesPerPass` go in
 // several passes over the segment, each adding its share to the result; the last pass adds the skip and gates.
 //
 //===----------------------------------------------------------------------===//
@@ -18,9 +18,6 @@ using namespace mlir;
 using namespace samba;
 
 namespace {
-
-constexpr int64_t kStatesPerPass = 16;
-constexpr double kLog2E = 1.44269504088896340736;
 
 /// One strip of channels of one sequence.
 struct Strip {
@@ -79,8 +76,8 @@ void samba::emitSelectiveScan(Emitter &e, const ScanBuffers &buffers, const Stat
     Value end = e.loadIndex(buffers.segments, e.add(sequence, 1));
     e.strip(item[1], channels, lanes, [&](Value channel, int64_t n) {
       Strip strip{e, buffers, h, begin, end, channel, n};
-      for (int64_t first = 0; first < states; first += kStatesPerPass) {
-        int64_t last = std::min(states, first + kStatesPerPass);
+      for (int64_t first = 0; first < states; first += kScanStatesPerPass) {
+        int64_t last = std::min(states, first + kScanStatesPerPass);
         strip.emitPass(first, last, first == 0, last == states);
       }
     });

@@ -22,8 +22,6 @@ using namespace samba;
 
 namespace {
 
-constexpr double kLog2E = 1.44269504088896340736;
-
 /// The type of `like` with its elements replaced.
 Type withElement(Value like, Type element) {
   if (auto vector = dyn_cast<VectorType>(like.getType()))

@@ -148,7 +148,8 @@ TEST_F(Bench, ProfilesCountBarriers) {
     double share = 0;
     for (const ordered_json &kernel : measured["kernels"])
       share += kernel["share"].get<double>();
-    EXPECT_GT(share, 0); // how much depends on the machine: a kernel of this model takes less than a switch of threads
+    // With more threads than cores a switch of threads takes longer than the kernels of this model.
+    EXPECT_GT(share, measured["threads"] == 1 ? 0.1 : 0);
     EXPECT_LE(share, 1.001);
   }
   EXPECT_EQ(result["profiles"][3]["step"], "generate at 6 x 2");
