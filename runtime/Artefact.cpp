@@ -72,29 +72,36 @@ samba_footer readFooter(const File &file) {
 }
 
 void checkSections(const std::string &path, const samba_footer &footer) {
+  // The last two may be in another file.
+  const NamedSection sections[] = {{"code", footer.code},         {"tokenizer", footer.tokenizer},
+                                   {"manifest", footer.manifest}, {"gpu", footer.gpu},
+                                   {"weights", footer.weights},   {"gpu_weights", footer.gpu_weights}};
   bool beside = footer.flags & SAMBA_WEIGHTS_BESIDE;
-  const NamedSection sections[] = {{"code", footer.code},
-                                   {"tokenizer", footer.tokenizer},
-                                   {"manifest", footer.manifest},
-                                   {"weights", footer.weights}};
-  size_t count = beside ? 3 : 4;
-  for (size_t i = 0; i < count; ++i) {
-    checkBounds(path, sections[i].name, sections[i].section, footer.file_size - sizeof(footer));
-    for (size_t j = 0; j < i; ++j)
+  for (size_t i = 0; i < 6; ++i) {
+    bool inOther = beside && i >= 4;
+    if (!inOther)
+      checkBounds(path, sections[i].name, sections[i].section, footer.file_size - sizeof(footer));
+    for (size_t j = inOther ? 4 : 0; j < i; ++j)
       if (sections[i].overlaps(sections[j]))
         damaged(path, std::string("sections ") + sections[j].name + " and " + sections[i].name + " overlap");
   }
-  if (footer.code.size == 0)
-    damaged(path, "section code is empty");
+  if (footer.code.size == 0 && footer.gpu.size == 0)
+    damaged(path, "sections code and gpu are empty");
+  if (footer.code.size == 0 && footer.weights.size > 0)
+    damaged(path, "section code is empty, section weights is not");
+  if (footer.gpu.size == 0 && footer.gpu_weights.size > 0)
+    damaged(path, "section gpu is empty, section gpu_weights is not");
   if (footer.manifest.size == 0 || footer.manifest.size > maxManifestBytes)
     damaged(path, "section manifest has " + std::to_string(footer.manifest.size) + " bytes, expected 1 to " +
                       std::to_string(maxManifestBytes));
   if (footer.tokenizer.size > maxTokenizerBytes)
     damaged(path, "section tokenizer has " + std::to_string(footer.tokenizer.size) + " bytes, expected at most " +
                       std::to_string(maxTokenizerBytes));
-  if (footer.weights.offset % weightsAlignment != 0)
-    damaged(path, "section weights begins at " + std::to_string(footer.weights.offset) + ", expected a multiple of " +
-                      std::to_string(weightsAlignment));
+  for (size_t i = 3; i < 6; ++i)
+    if (sections[i].section.offset % weightsAlignment != 0)
+      damaged(path, std::string("section ") + sections[i].name + " begins at " +
+                        std::to_string(sections[i].section.offset) + ", expected a multiple of " +
+                        std::to_string(weightsAlignment));
 }
 
 void checkSum(const std::string &path, const char *name, const Mapping &mapping, const samba_section &section) {
@@ -119,11 +126,22 @@ std::string besidePath(const std::string &path, const std::string &name) {
   return slash == std::string::npos ? name : folder.substr(0, slash + 1) + name;
 }
 
-Mapping mapWeights(const File &file, const samba_section &section, bool verify) {
+Mapping mapWeights(const File &file, const char *name, const samba_section &section, bool verify) {
   Mapping mapping(file, section.offset, section.size);
   if (verify || section.size <= Artefact::verifiedWeightsBytes)
-    checkSum(file.path(), "weights", mapping, section);
+    checkSum(file.path(), name, mapping, section);
   return mapping;
+}
+
+Artefact::Target chooseTarget(const std::string &path, const samba_footer &footer,
+                              std::optional<Artefact::Target> wanted) {
+  bool cpu = footer.code.size > 0, gpu = footer.gpu.size > 0;
+  Artefact::Target target = wanted.value_or(cpu ? Artefact::Target::Cpu : Artefact::Target::Gpu);
+  if (target == Artefact::Target::Cpu && !cpu)
+    throw Error(SAMBA_ERROR_CPU, "'" + path + "' is compiled for CUDA only, it cannot run on the CPU");
+  if (target == Artefact::Target::Gpu && !gpu)
+    throw Error(SAMBA_ERROR_DEVICE, "'" + path + "' is compiled for the CPU only, it cannot run on a GPU");
+  return target;
 }
 
 } // namespace
@@ -137,18 +155,25 @@ bool samba::runtime::endsLikeArtefact(const std::string &path) {
   return hasMagic(footer);
 }
 
-Artefact::Artefact(const std::string &path, bool verifyWeights) {
+Artefact::Artefact(const std::string &path, bool verifyWeights, std::optional<Target> target) : name(path) {
   File file(path);
   samba_footer footer = readFooter(file);
   checkSections(path, footer);
 
   Mapping manifestMapping = mapChecked(file, "manifest", footer.manifest);
   description = Manifest::parse(path, {manifestMapping.data(), manifestMapping.size()});
-  checkCpu(path, description.triple, description.features);
-  std::string identified = description.identity + " " + std::to_string(footer.weights.checksum);
+  chosen = chooseTarget(path, footer, target);
+  bool onCpu = chosen == Target::Cpu;
+  if (onCpu && description.hasCode)
+    checkCpu(path, description.triple, description.features);
+  bool hasCode = footer.code.size > 0;
+  uint64_t weightsChecksum = hasCode ? footer.weights.checksum : footer.gpu_weights.checksum;
+  std::string identified = description.identity + " " + std::to_string(weightsChecksum);
   identity = XXH3_64bits(identified.data(), identified.size());
 
   bool beside = footer.flags & SAMBA_WEIGHTS_BESIDE;
+  if (description.hasCode != hasCode)
+    damaged(path, "manifest key 'target' and the section code disagree");
   if (description.weightsBytes != footer.weights.size)
     damaged(path, "manifest key 'weights.bytes' is " + std::to_string(description.weightsBytes) + ", the section has " +
                       std::to_string(footer.weights.size));
@@ -158,13 +183,24 @@ Artefact::Artefact(const std::string &path, bool verifyWeights) {
     damaged(path, "manifest key 'tokenizer' and the section tokenizer disagree");
 
   tokenizerMapping = mapChecked(file, "tokenizer", footer.tokenizer);
+  gpuMapping = mapChecked(file, "gpu", footer.gpu);
+  if (!onCpu) {
+    gpuSection = GpuSection::parse(path, {gpuMapping.data(), gpuMapping.size()}, description);
+    if (gpuSection.weightsBytes != footer.gpu_weights.size)
+      damaged(path, "gpu key 'weights_bytes' is " + std::to_string(gpuSection.weightsBytes) + ", the section has " +
+                        std::to_string(footer.gpu_weights.size));
+  }
   Mapping codeMapping = mapChecked(file, "code", footer.code);
+  const char *weightsName = onCpu ? "weights" : "gpu_weights";
+  const samba_section &weightsSection = onCpu ? footer.weights : footer.gpu_weights;
   if (beside) {
     File weightsFile(besidePath(path, *description.weightsFile));
     checkBounds(weightsFile.path(), "weights", footer.weights, weightsFile.size());
-    weightsMapping = mapWeights(weightsFile, footer.weights, verifyWeights);
+    checkBounds(weightsFile.path(), "gpu_weights", footer.gpu_weights, weightsFile.size());
+    weightsMapping = mapWeights(weightsFile, weightsName, weightsSection, verifyWeights);
   } else {
-    weightsMapping = mapWeights(file, footer.weights, verifyWeights);
+    weightsMapping = mapWeights(file, weightsName, weightsSection, verifyWeights);
   }
-  code = std::make_unique<Code>(file, footer.code.offset, codeMapping.data(), codeMapping.size());
+  if (onCpu)
+    code = std::make_unique<Code>(file, footer.code.offset, codeMapping.data(), codeMapping.size());
 }

@@ -10,9 +10,11 @@
 
 #include "runtime/Code.h"
 #include "runtime/File.h"
+#include "runtime/GpuProgram.h"
 #include "runtime/Manifest.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace samba::runtime {
@@ -26,23 +28,39 @@ public:
   /// Weights up to this size are always checked.
   static constexpr uint64_t verifiedWeightsBytes = uint64_t(256) << 20;
 
-  /// Checks everything before any code is loaded: version, size, bounds and overlaps of the sections, checksums
-  /// (those of larger weights only with `verifyWeights`), manifest, CPU.
-  Artefact(const std::string &path, bool verifyWeights);
+  /// What an artefact can run on.
+  enum class Target { Cpu, Gpu };
 
+  /// Checks everything that is needed on `target`, by default the CPU if there is code for it, before any code is
+  /// loaded: version, size, bounds and overlaps of the sections, checksums (those of larger weights only with
+  /// `verifyWeights`), manifest, CPU or programs of the GPU.
+  Artefact(const std::string &path, bool verifyWeights, std::optional<Target> target = std::nullopt);
+
+  const std::string &path() const { return name; }
   const Manifest &manifest() const { return description; }
+  Target target() const { return chosen; }
   /// Of the manifest's identity and the weights: two models with the same one can exchange states.
   uint64_t fingerprint() const { return identity; }
+  /// Of the CPU.
   samba_entry entry() const { return code->entry(); }
-  /// 64-byte aligned.
-  const void *weights() const { return weightsMapping.data(); }
+  /// Of the GPU.
+  const GpuSection &gpu() const { return gpuSection; }
+  std::string_view image(const GpuImage &image) const {
+    return {gpuMapping.data() + gpuSection.imagesBegin + image.offset, image.size};
+  }
+  /// Those of the target, 64-byte aligned.
+  const char *weights() const { return weightsMapping.data(); }
+  uint64_t weightsBytes() const { return weightsMapping.size(); }
   /// The SentencePiece model; empty if there is none.
   std::string tokenizer() const { return {tokenizerMapping.data(), tokenizerMapping.size()}; }
 
 private:
+  std::string name;
   Manifest description;
+  Target chosen = Target::Cpu;
   uint64_t identity = 0;
-  Mapping weightsMapping, tokenizerMapping;
+  Mapping weightsMapping, tokenizerMapping, gpuMapping;
+  GpuSection gpuSection;
   std::unique_ptr<Code> code;
 };
 

@@ -57,6 +57,8 @@ const char *samba_status_string(samba_status status) {
     return "numeric error";
   case SAMBA_ERROR_INTERNAL:
     return "internal error";
+  case SAMBA_ERROR_DEVICE:
+    return "device error";
   case SAMBA_ERROR_MISMATCH:
     return "state of another model";
   }

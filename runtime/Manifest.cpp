@@ -7,83 +7,17 @@
 
 #include "runtime/Manifest.h"
 #include "runtime/Error.h"
+#include "runtime/JsonValue.h"
 #include "samba/abi.h"
-
-#include <limits>
-#include <nlohmann/json.hpp>
 
 using namespace samba::runtime;
 using nlohmann::json;
+using Value = JsonValue;
 
 namespace {
 
-// Far beyond any model, and small enough for sums and products of a few of them in 64 bits.
-constexpr int64_t maxBytes = int64_t(1) << 46;
 constexpr int64_t maxArenaBytesPerToken = int64_t(1) << 36;
 constexpr size_t maxRank = 8;
-
-/// A value of the manifest and the path of keys that leads to it, "state.fields[3].name".
-class Value {
-public:
-  Value(const std::string &file, std::string key, const json *value) : file(file), key(std::move(key)), value(value) {}
-
-  bool isNull() const { return !value || value->is_null(); }
-
-  Value operator[](const char *member) const {
-    if (!value || !value->is_object())
-      wrong("an object");
-    auto found = value->find(member);
-    return {file, key.empty() ? member : key + "." + member, found == value->end() ? nullptr : &*found};
-  }
-
-  size_t arraySize() const {
-    if (!value || !value->is_array())
-      wrong("an array");
-    return value->size();
-  }
-  Value at(size_t index) const { return {file, key + "[" + std::to_string(index) + "]", &(*value)[index]}; }
-
-  std::string string() const {
-    if (!value || !value->is_string() || value->get_ref<const std::string &>().find('\0') != std::string::npos)
-      wrong("a string");
-    return value->get<std::string>();
-  }
-
-  int64_t integer(int64_t low, int64_t high) const {
-    std::string expected = "an integer from " + std::to_string(low) + " to " + std::to_string(high);
-    if (!value || !value->is_number_integer())
-      wrong(expected);
-    if (value->is_number_unsigned() &&
-        value->get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
-      wrong(expected);
-    int64_t number = value->get<int64_t>();
-    if (number < low || number > high)
-      wrong(expected);
-    return number;
-  }
-
-  bool boolean() const {
-    if (!value || !value->is_boolean())
-      wrong("true or false");
-    return value->get<bool>();
-  }
-
-  [[noreturn]] void wrong(const std::string &expected) const {
-    std::string found = "nothing";
-    if (value) {
-      found = value->dump(-1, ' ', true, json::error_handler_t::replace);
-      if (found.size() > 60)
-        found = found.substr(0, 57) + "...";
-    }
-    throw Error(SAMBA_ERROR_FORMAT,
-                "'" + file + "': manifest key '" + key + "': expected " + expected + ", found " + found);
-  }
-
-private:
-  const std::string &file;
-  std::string key;
-  const json *value; // null: absent
-};
 
 std::optional<int32_t> tokenId(const Value &value, int32_t vocabSize) {
   if (value.isNull())
@@ -110,36 +44,25 @@ StateField stateField(const Value &value, uint64_t stateBytes) {
   if (shape.arraySize() > maxRank)
     shape.wrong("at most " + std::to_string(maxRank) + " sizes");
   for (size_t i = 0; i < shape.arraySize(); ++i) {
-    int64_t size = shape.at(i).integer(1, maxBytes);
+    int64_t size = shape.at(i).integer(1, JsonValue::maxBytes);
     field.shape.push_back(size);
     if (__builtin_mul_overflow(field.bytes, static_cast<uint64_t>(size), &field.bytes) || field.bytes > stateBytes)
       shape.wrong("a tensor within the state's " + std::to_string(stateBytes) + " bytes");
   }
   if (field.bytes > stateBytes)
     shape.wrong("a tensor within the state's " + std::to_string(stateBytes) + " bytes");
-  field.offset = static_cast<uint64_t>(value["offset"].integer(0, maxBytes));
+  field.offset = static_cast<uint64_t>(value["offset"].integer(0, JsonValue::maxBytes));
   if (field.offset % element != 0 || field.offset > stateBytes - field.bytes)
     value["offset"].wrong("a multiple of " + std::to_string(element) + " up to " +
                           std::to_string(stateBytes - field.bytes));
   return field;
 }
 
-json parseText(const std::string &path, const std::string &text) {
-  try {
-    return json::parse(text);
-  } catch (const json::parse_error &error) {
-    throw Error(SAMBA_ERROR_FORMAT,
-                "'" + path + "': the manifest is not JSON: error at byte " + std::to_string(error.byte));
-  }
-}
-
 } // namespace
 
 Manifest Manifest::parse(const std::string &path, std::string text) {
-  json document = parseText(path, text);
-  Value root(path, "", &document);
-  if (!document.is_object())
-    throw Error(SAMBA_ERROR_FORMAT, "'" + path + "': the manifest is not a JSON object");
+  json document = parseObject(path, "the manifest", text);
+  Value root(path, "manifest key", document);
 
   Manifest manifest;
   int64_t version = root["abi_version"].integer(0, std::numeric_limits<uint32_t>::max());
@@ -154,19 +77,23 @@ Manifest Manifest::parse(const std::string &path, std::string text) {
   Value model = root["model"];
   manifest.vocabSize = static_cast<int32_t>(model["vocab_size"].integer(1, std::numeric_limits<int32_t>::max()));
   if (!model["max_context"].isNull())
-    manifest.maxContext = model["max_context"].integer(1, maxBytes);
+    manifest.maxContext = model["max_context"].integer(1, JsonValue::maxBytes);
   manifest.bos = tokenId(model["bos_token_id"], manifest.vocabSize);
   manifest.eos = tokenId(model["eos_token_id"], manifest.vocabSize);
 
   Value target = root["target"];
-  manifest.triple = target["triple"].string();
-  Value features = target["features"];
-  for (size_t i = 0; i < features.arraySize(); ++i)
-    manifest.features.push_back(features.at(i).string());
-
-  manifest.arenaBytesPerToken = static_cast<uint64_t>(root["arena_bytes_per_token"].integer(0, maxArenaBytesPerToken));
+  manifest.hasCode = !target.isNull();
+  manifest.arenaBytesPerToken = 0;
+  if (manifest.hasCode) {
+    manifest.triple = target["triple"].string();
+    Value features = target["features"];
+    for (size_t i = 0; i < features.arraySize(); ++i)
+      manifest.features.push_back(features.at(i).string());
+    manifest.arenaBytesPerToken =
+        static_cast<uint64_t>(root["arena_bytes_per_token"].integer(0, maxArenaBytesPerToken));
+  }
   Value state = root["state"];
-  manifest.stateBytes = static_cast<uint64_t>(state["bytes"].integer(0, maxBytes));
+  manifest.stateBytes = static_cast<uint64_t>(state["bytes"].integer(0, JsonValue::maxBytes));
   Value fields = state["fields"];
   for (size_t i = 0; i < fields.arraySize(); ++i)
     manifest.fields.push_back(stateField(fields.at(i), manifest.stateBytes));

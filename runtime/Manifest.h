@@ -36,6 +36,7 @@ struct Manifest {
   int32_t vocabSize; // > 0
   std::optional<int64_t> maxContext;
   std::optional<int32_t> bos, eos; // within the vocabulary
+  bool hasCode;                    // for the CPU; else triple, features and arenaBytesPerToken are empty
   std::string triple;
   std::vector<std::string> features;
   uint64_t arenaBytesPerToken;

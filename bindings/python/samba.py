@@ -24,7 +24,7 @@ __all__ = ["Detokenizer", "Error", "Model", "Sampler", "Scheduler", "Session", "
 
 _STATUS = [
     "OK", "IO", "FORMAT", "ABI", "CPU", "ARGUMENT", "CONTEXT_FULL", "MEMORY", "LIMIT", "TOKENIZER", "NUMERIC",
-    "INTERNAL", "MISMATCH",
+    "INTERNAL", "MISMATCH", "DEVICE",
 ]  # fmt: skip
 _LIMIT = 8
 

@@ -21,7 +21,7 @@
 
 using namespace samba;
 
-static_assert(sizeof(samba_footer) == 24 + 4 * sizeof(samba_section) + 8, "the footer has no padding");
+static_assert(sizeof(samba_footer) == 24 + 6 * sizeof(samba_section) + 8, "the footer has no padding");
 
 namespace {
 
@@ -102,39 +102,48 @@ llvm::Expected<ArtefactSizes> samba::writeArtefact(llvm::StringRef path, Artefac
     footer.flags |= SAMBA_WEIGHTS_BESIDE;
   }
 
-  uint64_t end = 0;
+  uint64_t end = 0, weightsEnd = 0; // the second one in a file of the weights' own
   if (launcher) {
     if (llvm::Error error = file->write(0, launcher->getBuffer()))
       return error;
     end = llvm::alignTo(launcher->getBufferSize(), kPage);
   }
-  auto append = [&](samba_section &section, llvm::StringRef bytes) {
-    section = {end, bytes.size(), checksum(bytes)};
-    end += bytes.size();
+  auto append = [&](samba_section &section, llvm::StringRef bytes, uint64_t alignment = 1) {
+    section = {llvm::alignTo(end, alignment), bytes.size(), checksum(bytes)};
+    end = section.offset + bytes.size();
     return file->write(section.offset, bytes);
   };
   if (llvm::Error error = append(footer.code, contents.code))
     return error;
 
-  OutputFile &target = weightsFile ? *weightsFile : *file;
-  uint64_t size = contents.weights.sizeInBytes();
-  footer.weights = {weightsFile ? 0 : llvm::alignTo(end, kPage), size, 0};
-  if (llvm::Error error = target.reserve(footer.weights.offset + size))
-    return error;
   SourceChecksums sourceChecksums(contents.sources, contents.source);
-  auto sink = [&](uint64_t offset, llvm::ArrayRef<uint8_t> bytes) {
-    return target.write(footer.weights.offset + offset, bytes);
+  auto pack = [&](samba_section &section, const WeightPacker *weights) -> llvm::Error {
+    OutputFile &target = weightsFile ? *weightsFile : *file;
+    uint64_t &at = weightsFile ? weightsEnd : end;
+    section = {0, 0, checksum("")};
+    if (!weights || weights->sizeInBytes() == 0)
+      return llvm::Error::success();
+    section.offset = llvm::alignTo(at, kPage);
+    section.size = weights->sizeInBytes();
+    at = section.offset + section.size;
+    if (llvm::Error error = target.reserve(at))
+      return error;
+    auto sink = [&](uint64_t offset, llvm::ArrayRef<uint8_t> bytes) {
+      return target.write(section.offset + offset, bytes);
+    };
+    return weights->pack(sink, options.packing).moveInto(section.checksum);
   };
-  llvm::Expected<uint64_t> weightsChecksum = contents.weights.pack(sink, options.packing);
-  if (!weightsChecksum)
-    return weightsChecksum.takeError();
-  footer.weights.checksum = *weightsChecksum;
-  if (!weightsFile)
-    end = footer.weights.offset + size;
+  if (llvm::Error error = pack(footer.weights, contents.weights))
+    return error;
+  if (llvm::Error error = pack(footer.gpu_weights, contents.gpu ? contents.gpu->weights : nullptr))
+    return error;
+  std::string gpu = contents.gpu ? gpuSection(*contents.gpu) : "";
+  if (llvm::Error error = append(footer.gpu, gpu, 64))
+    return error;
 
   if (llvm::Error error = append(footer.tokenizer, llvm::toStringRef(contents.tokenizer)))
     return error;
-  contents.manifest.setWeights(size,
+  contents.manifest.setWeights(footer.weights.size,
                                weightsFile ? std::optional(llvm::sys::path::filename(weightsPath)) : std::nullopt);
   const std::vector<uint64_t> &checksums = sourceChecksums.wait();
   for (size_t i = 0; i < checksums.size(); ++i)
@@ -158,5 +167,6 @@ llvm::Expected<ArtefactSizes> samba::writeArtefact(llvm::StringRef path, Artefac
       llvm::sys::fs::remove(weightsPath);
     return error;
   }
-  return ArtefactSizes{footer.code.size, size, footer.tokenizer.size, footer.file_size};
+  return ArtefactSizes{footer.code.size,        footer.weights.size,   footer.gpu.size,
+                       footer.gpu_weights.size, footer.tokenizer.size, footer.file_size};
 }

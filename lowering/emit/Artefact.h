@@ -12,6 +12,7 @@
 #ifndef LOWERING_EMIT_ARTEFACT_H
 #define LOWERING_EMIT_ARTEFACT_H
 
+#include "lowering/emit/GpuSection.h"
 #include "lowering/emit/Manifest.h"
 #include "lowering/emit/WeightPacker.h"
 
@@ -19,12 +20,13 @@ namespace samba {
 
 /// What goes into an artefact. Views must live until it is written.
 struct ArtefactContents {
-  Manifest manifest;    // weights and sources are filled in while writing
-  llvm::StringRef code; // an ELF shared library
-  const WeightPacker &weights;
-  const WeightSource &source; // told what has been read of the source files
+  Manifest manifest;           // weights and sources are filled in while writing
+  llvm::StringRef code;        // an ELF shared library; empty if there is none for the CPU
+  const WeightPacker *weights; // of the code; null without code
+  const WeightSource &source;  // told what has been read of the source files
   llvm::ArrayRef<uint8_t> tokenizer;
   std::vector<SourceFile> sources;
+  std::optional<GpuContents> gpu;
 };
 
 struct ArtefactOptions {
@@ -39,6 +41,8 @@ struct ArtefactOptions {
 struct ArtefactSizes {
   uint64_t code = 0;
   uint64_t weights = 0;
+  uint64_t gpu = 0;
+  uint64_t gpuWeights = 0;
   uint64_t tokenizer = 0;
   uint64_t file = 0; // the whole artefact; with split weights, without them
 };

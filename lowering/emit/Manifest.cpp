@@ -78,7 +78,13 @@ llvm::Error samba::recordInterface(ModuleOp module) {
   return llvm::Error::success();
 }
 
-llvm::Expected<Manifest> Manifest::create(ModuleOp module, const CpuTarget &target) {
+static json::Value targetJson(const CpuTarget *target) {
+  if (!target)
+    return nullptr;
+  return json::Object{{"triple", target->triple}, {"cpu", target->cpu}, {"features", json::Array(target->required)}};
+}
+
+llvm::Expected<Manifest> Manifest::create(ModuleOp module, const CpuTarget *target) {
   auto missing = [](llvm::StringRef name) {
     return llvm::createStringError("the module attribute '" + name + "' is missing; is the module lowered?");
   };
@@ -93,7 +99,7 @@ llvm::Expected<Manifest> Manifest::create(ModuleOp module, const CpuTarget &targ
     return missing("samba.interface");
   if (!stateBytes)
     return missing("samba.state_bytes");
-  if (!arenaBytes)
+  if (target && !arenaBytes)
     return missing("samba.arena_bytes_per_token");
 
   json::Value modelJson = toJson(model);
@@ -114,10 +120,9 @@ llvm::Expected<Manifest> Manifest::create(ModuleOp module, const CpuTarget &targ
       {"name", json::fixUTF8(module.getName().value_or("model"))},
       {"precision", precision},
       {"model", std::move(modelJson)},
-      {"target",
-       json::Object{{"triple", target.triple}, {"cpu", target.cpu}, {"features", json::Array(target.required)}}},
+      {"target", targetJson(target)},
       {"entry", SAMBA_ENTRY_SYMBOL},
-      {"arena_bytes_per_token", arenaBytes.getInt()},
+      {"arena_bytes_per_token", target ? json::Value(arenaBytes.getInt()) : json::Value(nullptr)},
       {"state", json::Object{{"bytes", stateBytes.getInt()}, {"fields", toJson(interface.get("state"))}}},
       {"probes", toJson(interface.get("probes"))},
       {"tokenizer", nullptr},

@@ -34,8 +34,9 @@ struct TokenizerSettings {
 class Manifest {
 public:
   /// From the module attributes of a lowered module: its name, `samba.model`, `samba.interface`, `samba.state_bytes`,
-  /// `samba.arena_bytes_per_token`. The precision is that of the narrowest `samba.weight`.
-  static llvm::Expected<Manifest> create(mlir::ModuleOp module, const CpuTarget &target);
+  /// `samba.arena_bytes_per_token`. The precision is that of the narrowest `samba.weight`. Without `target` it is that
+  /// of an artefact without code for the CPU, and the arena is not needed.
+  static llvm::Expected<Manifest> create(mlir::ModuleOp module, const CpuTarget *target);
 
   void setTokenizer(const TokenizerSettings &settings);
   /// `file` is the name of the weights file beside the artefact, if there is one.

@@ -28,7 +28,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (size >= sizeof(footer)) {
     size_t at = size - sizeof(footer);
     std::memcpy(&footer, &file[at], sizeof(footer));
-    for (samba_section *section : {&footer.weights, &footer.tokenizer, &footer.manifest, &footer.code})
+    for (samba_section *section :
+         {&footer.weights, &footer.tokenizer, &footer.manifest, &footer.gpu, &footer.gpu_weights, &footer.code})
       if (section->offset <= at && section->size <= at - section->offset)
         section->checksum = XXH3_64bits(&file[section->offset], section->size);
     footer.code.checksum ^= 1;
@@ -36,9 +37,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     std::memcpy(&file[at], &footer, sizeof(footer));
   }
   samba::fuzz::MemoryFile memory(file.data(), file.size());
-  try {
-    samba::runtime::Artefact artefact(memory.path(), true);
-  } catch (const samba::runtime::Error &) {
-  }
+  for (auto target : {samba::runtime::Artefact::Target::Cpu, samba::runtime::Artefact::Target::Gpu})
+    try {
+      samba::runtime::Artefact artefact(memory.path(), true, target);
+    } catch (const samba::runtime::Error &) {
+    }
   return 0;
 }

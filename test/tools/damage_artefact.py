@@ -1,6 +1,6 @@
 """Damages a copy of a compiled model: damage_artefact.py INPUT OUTPUT HOW [NUMBER].
 
-flip-SECTION     one bit in the middle of a section: code, weights, tokenizer, manifest
+flip-SECTION     one bit in the middle of a section: code, weights, tokenizer, manifest, gpu, gpu_weights
 flip-footer N    one bit of byte N of the footer
 flip-byte N      one bit of byte N of the file
 cut N            the last N bytes are missing
@@ -9,8 +9,8 @@ version N        the footer has version N of the format
 import struct
 import sys
 
-FOOTER = "<8sIIQ12QQ"  # struct samba_footer: magic, version, flags, file size, 4 sections, checksum
-SECTIONS = ["code", "weights", "tokenizer", "manifest"]
+FOOTER = "<8sIIQ18QQ"  # struct samba_footer: magic, version, flags, file size, 6 sections, checksum
+SECTIONS = ["code", "weights", "tokenizer", "manifest", "gpu", "gpu_weights"]
 
 source, output, how, *number = sys.argv[1:]
 with open(source, "rb") as file:

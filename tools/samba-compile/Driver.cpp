@@ -221,7 +221,7 @@ private:
   }
 
   llvm::Error emitArtefact(llvm::ArrayRef<char> object, const CpuTarget &target) {
-    llvm::Expected<Manifest> manifest = Manifest::create(*module, target);
+    llvm::Expected<Manifest> manifest = Manifest::create(*module, &target);
     if (!manifest)
       return manifest.takeError();
     llvm::Expected<WeightPacker> packer = WeightPacker::create(*module, *checkpoint);
@@ -244,10 +244,11 @@ private:
       return code.takeError();
     ArtefactContents contents{std::move(*manifest),
                               {code->data(), code->size()},
-                              *packer,
+                              &*packer,
                               *checkpoint,
                               llvm::arrayRefFromStringRef(tokenizer->model),
-                              {}};
+                              {},
+                              std::nullopt};
     for (const std::unique_ptr<SafeTensors> &file : checkpoint->files())
       contents.sources.push_back({path::filename(file->file().path()).str(), file->file().bytes()});
 

@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-#define SAMBA_ABI_VERSION 1u
+#define SAMBA_ABI_VERSION 2u
 
 /* Name of the exported entry point of a compiled model. */
 #define SAMBA_ENTRY_SYMBOL "samba_step"
@@ -78,16 +78,25 @@ typedef void (*samba_entry)(const samba_call *call, samba_team *team);
 
 /* ---- The artefact file ---------------------------------------------------------------------------------------------
  *
- *   code       an ELF shared library (at offset 0 of a plain artefact, after the launcher in a self-contained program)
- *   weights    page-aligned packed weights, mapped read-only; absent if SAMBA_WEIGHTS_BESIDE
- *   tokenizer  a SentencePiece model, or empty
- *   manifest   UTF-8 JSON
- *   footer     this struct, the last bytes of the file
+ *   code         an ELF shared library (at offset 0 of a plain artefact, after the launcher in a self-contained program)
+ *   weights      page-aligned packed weights, mapped read-only; absent if SAMBA_WEIGHTS_BESIDE
+ *   gpu_weights  the same for the GPU, copied to it
+ *   gpu          programs and images for the GPU, see below; 64-byte aligned
+ *   tokenizer    a SentencePiece model, or empty
+ *   manifest     UTF-8 JSON
+ *   footer       this struct, the last bytes of the file
+ *
+ * An artefact has code, or a gpu section, or both; the weights of what it does not have are empty.
+ *
+ * The gpu section: the length of a JSON text in 8 bytes, the text (docs/formats.md), then images at offsets that count
+ * from the first multiple of 64 behind it.
  *
  * Integers are little-endian. Checksums are XXH3-64 with seed 0.
  */
 #define SAMBA_FOOTER_MAGIC "SAMBAART" /* 8 bytes, no terminator */
-#define SAMBA_WEIGHTS_BESIDE 1u       /* weights are a file of their own: manifest key "weights.file", same folder */
+#define SAMBA_WEIGHTS_BESIDE 1u       /* weights and gpu_weights are a file of their own, in the same folder: manifest key
+                                       * "weights.file" */
+#define SAMBA_GPU_VERSION 1           /* of the JSON text in the gpu section */
 
 typedef struct samba_section {
   uint64_t offset; /* from the start of its file */
@@ -104,6 +113,8 @@ typedef struct samba_footer {
   samba_section weights;
   samba_section tokenizer;
   samba_section manifest;
+  samba_section gpu;
+  samba_section gpu_weights; /* in the file of the weights */
   uint64_t checksum; /* of all bytes of the footer before this field */
 } samba_footer;
 

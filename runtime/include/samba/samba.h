@@ -63,7 +63,8 @@ typedef enum samba_status {
   SAMBA_ERROR_TOKENIZER = 9,    /* the model has no tokenizer, or the tokenizer refused the input */
   SAMBA_ERROR_NUMERIC = 10,     /* nothing to choose from: every logit is NaN */
   SAMBA_ERROR_INTERNAL = 11,    /* a bug in the runtime */
-  SAMBA_ERROR_MISMATCH = 12     /* a saved state of another model */
+  SAMBA_ERROR_MISMATCH = 12,    /* a saved state of another model */
+  SAMBA_ERROR_DEVICE = 13       /* no such device, a model that is not for it, or a failure of it */
 } samba_status;
 
 /* A short name of a status, "context full". Never NULL. */

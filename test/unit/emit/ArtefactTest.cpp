@@ -54,15 +54,17 @@ protected:
     target.required = {"avx2", "fma"};
   }
 
-  llvm::Expected<ArtefactSizes> write(llvm::StringRef path, const ArtefactOptions &options = {}) {
-    Manifest manifest = llvm::cantFail(Manifest::create(*module, target));
+  llvm::Expected<ArtefactSizes> write(llvm::StringRef path, const ArtefactOptions &options = {},
+                                      std::optional<GpuContents> gpu = std::nullopt) {
+    Manifest manifest = llvm::cantFail(Manifest::create(*module, &target));
     manifest.setTokenizer({true, false});
     ArtefactContents contents{std::move(manifest),
                               code,
-                              *packer,
+                              packer.get(),
                               source,
                               llvm::arrayRefFromStringRef(tokenizer),
-                              {{"model.safetensors", llvm::arrayRefFromStringRef(checkpoint)}}};
+                              {{"model.safetensors", llvm::arrayRefFromStringRef(checkpoint)}},
+                              std::move(gpu)};
     return writeArtefact(path, std::move(contents), options);
   }
 
@@ -127,7 +129,7 @@ TEST_F(ArtefactTest, RoundTrip) {
 
   std::string hash = llvm::formatv("{0:x-16}", checksum(llvm::StringRef(checkpoint))).str();
   json::Value expected = parsed(R"({
-    "abi_version": 1, "compiler": "samba-mlir 0.1.0", "name": "toy", "precision": "bf16",
+    "abi_version": 2, "compiler": "samba-mlir 0.1.0", "name": "toy", "precision": "bf16",
     "model": {"vocab_size": 7, "tied": true, "eps": 1e-5, "layers": ["a", "b"], "max_context": null},
     "target": {"triple": "x86_64-pc-linux-gnu", "cpu": "znver4", "features": ["avx2", "fma"]},
     "entry": "samba_step", "arena_bytes_per_token": 640,
@@ -156,6 +158,53 @@ TEST_F(ArtefactTest, SplitWeights) {
   EXPECT_EQ(sectionOf(weightsFile, footer.weights), llvm::toStringRef(weights));
   json::Value manifest = parsed(sectionOf(file, footer.manifest));
   EXPECT_EQ(manifest.getAsObject()->getObject("weights")->getString("file"), "toy.so.weights");
+}
+
+TEST_F(ArtefactTest, Gpu) {
+  auto contents = [&] {
+    GpuContents gpu;
+    gpu.images = {{GpuImage::Kind::Ptx, 80, false, "ptx text"}, {GpuImage::Kind::Cubin, 90, true, "cubin"}};
+    gpu.programs = json::Array{json::Object{{"name", "decode"}}};
+    gpu.arenaBytes = 1024;
+    gpu.weights = packer.get();
+    return gpu;
+  };
+  for (bool split : {false, true}) {
+    ArtefactOptions options;
+    options.splitWeights = split;
+    auto sizes = write(folder.file("toy.so"), options, contents());
+    ASSERT_TRUE(bool(sizes)) << llvm::toString(sizes.takeError());
+    std::string file = folder.read("toy.so"), weightsFile = split ? folder.read("toy.so.weights") : file;
+    samba_footer footer = footerOf(file);
+    EXPECT_EQ(sizes->gpuWeights, 128u);
+    EXPECT_EQ(footer.gpu_weights.offset, split ? 4096u : 8192u);
+    EXPECT_EQ(sectionOf(weightsFile, footer.gpu_weights), sectionOf(weightsFile, footer.weights));
+    EXPECT_EQ(footer.gpu.offset % 64, 0u);
+    std::string section = sectionOf(file, footer.gpu);
+    uint64_t length = 0;
+    std::memcpy(&length, section.data(), sizeof(length));
+    EXPECT_EQ(parsed(section.substr(8, length)),
+              parsed(R"({"version": 1, "weights_bytes": 128, "arena_bytes": 1024, "programs": [{"name": "decode"}],
+                         "images": [{"kind": "ptx", "arch": 80, "offset": 0, "size": 8},
+                                    {"kind": "cubin", "arch": 90, "exact": true, "offset": 64, "size": 5}]})"));
+    std::string images = section.substr((8 + length + 63) / 64 * 64);
+    EXPECT_EQ(images, "ptx text" + std::string(56, '\0') + "cubin");
+  }
+}
+
+TEST_F(ArtefactTest, GpuOnly) {
+  GpuContents gpu;
+  gpu.weights = packer.get();
+  (*module)->removeAttr("samba.arena_bytes_per_token");
+  ArtefactContents contents{llvm::cantFail(Manifest::create(*module, nullptr)), "", nullptr, source, {}, {}, gpu};
+  auto sizes = writeArtefact(folder.file("toy.so"), std::move(contents), {});
+  ASSERT_TRUE(bool(sizes)) << llvm::toString(sizes.takeError());
+  std::string file = folder.read("toy.so");
+  samba_footer footer = footerOf(file);
+  EXPECT_EQ(footer.code.size + footer.weights.size, 0u);
+  json::Value manifest = parsed(sectionOf(file, footer.manifest));
+  EXPECT_EQ(*manifest.getAsObject()->get("target"), json::Value(nullptr));
+  EXPECT_EQ(manifest.getAsObject()->getObject("weights")->getInteger("bytes"), 0);
 }
 
 TEST_F(ArtefactTest, Program) {
@@ -221,7 +270,7 @@ TEST_F(ArtefactTest, FullDiskLeavesNothing) {
 
 TEST_F(ArtefactTest, ManifestNeedsItsAttributes) {
   (*module)->removeAttr("samba.arena_bytes_per_token");
-  auto manifest = Manifest::create(*module, target);
+  auto manifest = Manifest::create(*module, &target);
   ASSERT_FALSE(bool(manifest));
   EXPECT_EQ(llvm::toString(manifest.takeError()),
             "the module attribute 'samba.arena_bytes_per_token' is missing; is the module lowered?");

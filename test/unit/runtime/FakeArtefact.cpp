@@ -82,7 +82,24 @@ void FakeArtefact::useTokenizer() {
   manifest["tokenizer"] = {{"kind", "sentencepiece"}, {"add_bos", true}, {"add_eos", false}};
 }
 
+void FakeArtefact::dropCode() {
+  code = weights = "";
+  manifest["target"] = nullptr;
+  manifest["weights"]["bytes"] = 0;
+}
+
+static std::string gpuSection(const nlohmann::json &text, const std::string &images) {
+  std::string bytes(8, '\0');
+  bytes += text.dump();
+  for (size_t i = 0; i < 8; ++i)
+    bytes[i] = static_cast<char>((bytes.size() - 8) >> 8 * i);
+  bytes.resize((bytes.size() + 63) / 64 * 64, '\0');
+  return bytes + images;
+}
+
 static samba_section append(std::string &file, const std::string &bytes, size_t alignment) {
+  if (bytes.empty())
+    return {0, 0, XXH3_64bits("", 0)};
   file.resize((file.size() + alignment - 1) / alignment * alignment, '\0');
   samba_section section = {file.size(), bytes.size(), XXH3_64bits(bytes.data(), bytes.size())};
   file += bytes;
@@ -96,10 +113,15 @@ std::string FakeArtefact::bytes() const {
   footer.abi_version = abiVersion;
   footer.flags = flags;
   footer.code = append(file, code, 16);
-  if (flags & SAMBA_WEIGHTS_BESIDE)
-    footer.weights = {0, weights.size(), XXH3_64bits(weights.data(), weights.size())};
-  else
+  if (flags & SAMBA_WEIGHTS_BESIDE) {
+    std::string other;
+    footer.weights = append(other, weights, 4096);
+    footer.gpu_weights = append(other, gpuWeights, 4096);
+  } else {
     footer.weights = append(file, weights, 4096);
+    footer.gpu_weights = append(file, gpuWeights, 4096);
+  }
+  footer.gpu = append(file, gpu.is_null() ? "" : gpuSection(gpu, gpuImages), 64);
   footer.tokenizer = append(file, tokenizer, 1);
   footer.manifest = append(file, manifest.dump(), 1);
   footer.file_size = file.size() + sizeof(footer);

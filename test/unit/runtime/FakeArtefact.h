@@ -45,6 +45,9 @@ struct FakeArtefact {
   std::string code;
   std::string weights;
   std::string tokenizer;
+  nlohmann::json gpu;    // the text of the gpu section; null: no section
+  std::string gpuImages; // behind it
+  std::string gpuWeights;
   nlohmann::json manifest;
   uint32_t abiVersion = SAMBA_ABI_VERSION;
   uint32_t flags = 0;
@@ -57,6 +60,7 @@ struct FakeArtefact {
   mutable samba_footer footer = {};
 
   void useTokenizer();
+  void dropCode();
 };
 
 /// The logits of every token of one fresh sequence, [tokens, vocabSize].

@@ -202,7 +202,7 @@ TEST_F(Run, TextPrompt) {
 
 TEST_F(Run, InfoVersionHelp) {
   EXPECT_EQ(json::parse(shell(folder, "$RUN $D/model.so --info").out), artefact.manifest);
-  EXPECT_EQ(shell(folder, "$RUN --version").out, "samba-run 0.1.0 (artefact version 1)\n");
+  EXPECT_EQ(shell(folder, "$RUN --version").out, "samba-run 0.1.0 (artefact version 2)\n");
   Result help = shell(folder, "$RUN --help");
   EXPECT_EQ(help.status, 0);
   for (const char *option : {"--prompt ",

@@ -1,0 +1,64 @@
+//===- JsonValue.h - the checked reading of JSON ---------------*- C++ -*-===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RUNTIME_JSONVALUE_H
+#define RUNTIME_JSONVALUE_H
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace samba::runtime {
+
+/// Parses an object. Throws SAMBA_ERROR_FORMAT; `file` and `what` ("the manifest") are for messages.
+nlohmann::json parseObject(const std::string &file, const std::string &what, std::string_view text);
+
+/// A value of a JSON document and the path of keys that leads to it, "state.fields[3].name". Every access throws
+/// SAMBA_ERROR_FORMAT, naming file, path and what was found, if the value is not of the expected kind.
+class JsonValue {
+public:
+  /// Far beyond any model, and small enough for sums and products of a few of them in 64 bits.
+  static constexpr int64_t maxBytes = int64_t(1) << 46;
+
+  /// `what` ("manifest key") stands before the path in messages. All must outlive the value and those inside.
+  JsonValue(const std::string &file, const char *what, const nlohmann::json &document)
+      : file(file), what(what), value(&document) {}
+
+  bool isNull() const { return !value || value->is_null(); }
+  JsonValue operator[](const char *member) const;
+  size_t arraySize() const;
+  JsonValue at(size_t index) const;
+  /// The only member of an object of one.
+  struct Member;
+  Member onlyMember() const;
+
+  std::string string() const;
+  int64_t integer(int64_t low, int64_t high) const;
+  /// A finite number.
+  double number() const;
+  bool boolean() const;
+
+  [[noreturn]] void wrong(const std::string &expected) const;
+
+private:
+  JsonValue(const std::string &file, const char *what, std::string key, const nlohmann::json *value)
+      : file(file), what(what), key(std::move(key)), value(value) {}
+
+  const std::string &file;
+  const char *what;
+  std::string key;
+  const nlohmann::json *value; // null: absent
+};
+
+struct JsonValue::Member {
+  std::string name;
+  JsonValue value;
+};
+
+} // namespace samba::runtime
+
+#endif // RUNTIME_JSONVALUE_H
