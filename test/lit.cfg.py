@@ -2,6 +2,7 @@
 # `lit -v BUILD/test --filter=PATTERN`.
 import os
 import platform
+import shutil
 import sys
 
 import lit.formats
@@ -34,6 +35,16 @@ config.environment["PYTHONDONTWRITEBYTECODE"] = "1"
 
 # REQUIRES: x86_64 or aarch64, for tests that run native code.
 config.available_features.add(platform.machine())
+# 64-bit Arm code on another machine: the C++ library to build against, and the emulator to run it.
+cross_root = "/usr/aarch64-linux-gnu"
+if shutil.which("qemu-aarch64") and os.path.isdir(os.path.join(cross_root, "include", "c++")):
+    config.available_features.add("aarch64-cross")
+    clang = os.path.join(config.llvm_tools_dir, "clang++")
+    linker = "--ld-path=" + os.path.join(config.llvm_tools_dir, "ld.lld")
+    source = config.samba_source_root
+    flags = f"--target=aarch64-linux-gnu -std=c++17 -O1 -idirafter /usr/include -I{source} -I{source}/runtime/include"
+    config.substitutions.append(("%cross_cxx", f"{clang} {linker} {flags}"))
+    config.substitutions.append(("%cross_run", f"qemu-aarch64 -L {cross_root} -cpu max"))
 # Tests that take minutes: `lit --param slow=1`, or the target check-samba-slow.
 if lit_config.params.get("slow"):
     config.available_features.add("slow")

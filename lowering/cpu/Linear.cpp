@@ -37,7 +37,7 @@ public:
     lanes = panelWidth % e.target.lanes() ? panelWidth : e.target.lanes();
     parts = panelWidth / lanes;
     bool narrowRows = cast<MemRefType>(x.getType()).getElementType().isBF16();
-    dot = pairs && narrowRows && e.target.bf16Dot && lanes == 16;
+    dot = pairs && narrowRows && !e.target.bf16Dot.empty() && lanes == e.target.lanes();
   }
 
   void emit() {
@@ -99,8 +99,8 @@ private:
   }
 
   Value dotProduct(Value sum, Value a, Value b) {
-    auto call = LLVM::CallIntrinsicOp::create(
-        e.b, e.loc, sum.getType(), e.b.getStringAttr("llvm.x86.avx512bf16.dpbf16ps.512"), ValueRange{sum, a, b});
+    auto call = LLVM::CallIntrinsicOp::create(e.b, e.loc, sum.getType(), e.b.getStringAttr(e.target.bf16Dot),
+                                              ValueRange{sum, a, b});
     return call.getResults();
   }
 

@@ -6,9 +6,10 @@
 //===----------------------------------------------------------------------===//
 //
 // For each group of the depth, integers are multiplied and summed exactly in i32; the sum is scaled by the scales of
-// the row's and the weight's group and added in f32. The dot product of the machine takes unsigned bytes on one side:
+// the row's and the weight's group and added in f32. The dot product of most machines takes unsigned bytes on one side:
 // those of the weights, which carry a bias (128, or 8 for 4 bits). What the bias adds is the same for all outputs, the
-// bias times the sum of the row's integers, so the accumulators start at its negative.
+// bias times the sum of the row's integers, so the accumulators start at its negative. Where both sides are signed, the
+// bias is taken off the bytes.
 //
 //===----------------------------------------------------------------------===//
 
@@ -52,6 +53,7 @@ public:
     int64_t width = quant.getWidth();
     lanes = width % e.target.lanes() ? width : e.target.lanes();
     parts = width / lanes;
+    machineDot = !e.target.byteDot.empty() && lanes == e.target.lanes();
   }
 
   void emit() {
@@ -93,11 +95,15 @@ private:
   /// The integer products of one group: i32 vectors by row and part.
   SmallVector<Value> multiplyGroup(Value firstRow, int64_t rows, Value group) {
     SmallVector<Value> sums;
-    int64_t bias = int64_t(1) << (quant.getBits() - 1);
     Value place = e.add(e.mul(group, 4), groups * (quant.getGroup() + 4));
+    bool biased = !(machineDot && e.target.byteDotSignedWeights);
     for (int64_t r = 0; r < rows; ++r) {
+      if (!biased) {
+        sums.append(parts, constant(0));
+        continue;
+      }
       Value sum = loadWord(e, x, {e.add(firstRow, r), place}, e.b.getI32Type());
-      Value factor = arith::ConstantOp::create(e.b, e.loc, e.b.getI32IntegerAttr(-bias));
+      Value factor = arith::ConstantOp::create(e.b, e.loc, e.b.getI32IntegerAttr(-bias()));
       Value start = e.broadcast(arith::MulIOp::create(e.b, e.loc, sum, factor), lanes);
       sums.append(parts, start);
     }
@@ -120,6 +126,13 @@ private:
     return sums;
   }
 
+  /// What the weights' unsigned integers carry too much.
+  int64_t bias() const { return int64_t(1) << (quant.getBits() - 1); }
+
+  Value biasOf(Type bytes) {
+    return arith::ConstantOp::create(e.b, e.loc, DenseElementsAttr::get(cast<VectorType>(bytes), APInt(8, bias())));
+  }
+
   Value constant(uint32_t word) {
     auto type = VectorType::get({lanes}, e.b.getI32Type());
     return arith::ConstantOp::create(e.b, e.loc, DenseElementsAttr::get(type, APInt(32, word)));
@@ -133,12 +146,13 @@ private:
 
   /// sum + the dot product of four unsigned bytes of each lane of `codes` with the four signed bytes of `row`.
   Value dot(Value sum, Value codes, Value row) {
-    if (e.target.vnni && lanes == 16) {
+    if (machineDot) {
       Value bytes = e.bitcast(codes, e.b.getI8Type());
+      if (e.target.byteDotSignedWeights)
+        bytes = arith::SubIOp::create(e.b, e.loc, bytes, biasOf(bytes.getType()));
       Value rowBytes = e.bitcast(e.broadcast(row, lanes), e.b.getI8Type());
-      auto call =
-          LLVM::CallIntrinsicOp::create(e.b, e.loc, sum.getType(), e.b.getStringAttr("llvm.x86.avx512.vpdpbusd.512"),
-                                        ValueRange{sum, bytes, rowBytes});
+      auto call = LLVM::CallIntrinsicOp::create(e.b, e.loc, sum.getType(), e.b.getStringAttr(e.target.byteDot),
+                                                ValueRange{sum, bytes, rowBytes});
       return call.getResults();
     }
     auto scalar = [&](int64_t value) -> Value {
@@ -160,6 +174,7 @@ private:
   QuantAttr quant;
   LinearEpilogue epilogue;
   int64_t panels, groups, outputs, lanes, parts;
+  bool machineDot; // the target's dot product of bytes fits
 };
 
 /// Quantises one group of a row: `count` elements from its first on, the rest of the group is zero.

@@ -78,36 +78,122 @@ llvm::Error unsupported(llvm::StringRef name, llvm::StringRef reason) {
   return llvm::createStringError("CPU '%s' is not supported: %s", name.str().c_str(), reason.str().c_str());
 }
 
+/// One architecture and what it knows by name.
+struct Architecture {
+  std::string triple;
+  const llvm::Target *target;
+  Subtarget generic;
+
+  bool knows(llvm::StringRef cpu) const { return generic->isCPUStringValid(cpu); }
+  bool knowsFeature(llvm::StringRef feature) const {
+    return llvm::any_of(generic->getAllProcessorFeatures(), [&](const auto &known) { return feature == known.Key; });
+  }
+  Subtarget subtarget(llvm::StringRef cpu, llvm::StringRef features) const {
+    return Subtarget(target->createMCSubtargetInfo(llvm::Triple(triple), cpu, features));
+  }
+};
+
+llvm::Expected<Architecture> findArchitecture(llvm::StringRef triple) {
+  std::string message;
+  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(llvm::Triple(triple), message);
+  if (!target)
+    return llvm::createStringError(message);
+  return Architecture{triple.str(), target, Subtarget(target->createMCSubtargetInfo(llvm::Triple(triple), "", ""))};
+}
+
+/// The host's architecture, and the other one that there is code generation for.
+llvm::Expected<std::vector<Architecture>> allArchitectures() {
+  std::string host = llvm::sys::getProcessTriple();
+  std::vector<Architecture> all;
+  for (std::string triple : {host, std::string("x86_64-unknown-linux-gnu"), std::string("aarch64-unknown-linux-gnu")}) {
+    if (!all.empty() && llvm::Triple(triple).getArch() == llvm::Triple(host).getArch())
+      continue;
+    llvm::Expected<Architecture> found = findArchitecture(triple);
+    if (!found)
+      return found.takeError();
+    all.push_back(std::move(*found));
+  }
+  return all;
+}
+
+void describeX86(CpuTarget &target, llvm::function_ref<bool(llvm::StringRef)> has) {
+  bool wide = has("avx512f") && has("avx512bw") && has("avx512dq") && has("avx512vl");
+  target.vectorBits = wide ? 512 : 256;
+  target.vectorRegisters = wide ? 32 : 16;
+  target.tileRows = wide ? 8 : 4;
+  target.panelWidth = wide ? 32 : 16;
+  if (wide && has("avx512bf16"))
+    target.bf16Dot = "llvm.x86.avx512bf16.dpbf16ps.512";
+  if (wide && has("avx512vnni"))
+    target.byteDot = "llvm.x86.avx512.vpdpbusd.512";
+}
+
+void describeArm(CpuTarget &target, llvm::function_ref<bool(llvm::StringRef)> has) {
+  target.vectorBits = 128;
+  target.vectorRegisters = 32;
+  target.tileRows = 8;
+  target.panelWidth = 8;
+  if (has("bf16"))
+    target.bf16Dot = "llvm.aarch64.neon.bfdot.v4f32.v8bf16";
+  if (has("i8mm")) {
+    target.byteDot = "llvm.aarch64.neon.usdot.v4i32.v16i8";
+  } else if (has("dotprod")) {
+    target.byteDot = "llvm.aarch64.neon.sdot.v4i32.v16i8";
+    target.byteDotSignedWeights = true;
+  }
+}
+
 } // namespace
 
+void samba::initialiseTargets() {
+  LLVMInitializeX86TargetInfo();
+  LLVMInitializeX86Target();
+  LLVMInitializeX86TargetMC();
+  LLVMInitializeX86AsmPrinter();
+  LLVMInitializeX86AsmParser(); // for inline assembly
+  LLVMInitializeAArch64TargetInfo();
+  LLVMInitializeAArch64Target();
+  LLVMInitializeAArch64TargetMC();
+  LLVMInitializeAArch64AsmPrinter();
+  LLVMInitializeAArch64AsmParser();
+}
+
 llvm::Expected<CpuTarget> CpuTarget::get(llvm::StringRef name) {
-  llvm::InitializeNativeTarget();
+  initialiseTargets();
+  llvm::Expected<std::vector<Architecture>> known = allArchitectures();
+  if (!known)
+    return unsupported(name, llvm::toString(known.takeError()));
+  llvm::SmallVector<llvm::StringRef> parts;
+  name.split(parts, '+');
+  bool native = parts[0] == "native";
   CpuTarget result;
-  result.triple = llvm::sys::getProcessTriple();
-  llvm::Triple triple(result.triple);
-  std::string message;
-  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, message);
-  if (!target)
-    return unsupported(name, message);
-  auto subtargetFor = [&](llvm::StringRef cpu, llvm::StringRef features) {
-    return Subtarget(target->createMCSubtargetInfo(triple, cpu, features));
-  };
+  result.cpu = native ? llvm::sys::getHostCPUName().str() : parts[0] == "aarch64" ? "generic" : parts[0].str();
 
   // LLVM warns on stderr about unknown names, so they are looked up before they are used.
-  Subtarget generic = subtargetFor("", "");
-  bool native = name == "native";
-  result.cpu = native ? llvm::sys::getHostCPUName().str() : name.str();
-  if (!generic->isCPUStringValid(result.cpu)) {
-    std::string close = closeNames(name, *generic);
-    return llvm::createStringError("unknown CPU '%s' for %s%s", result.cpu.c_str(), triple.getArchName().str().c_str(),
+  const Architecture &host = known->front();
+  auto found = llvm::find_if(*known, [&](const Architecture &candidate) {
+    if (parts[0] == "aarch64")
+      return llvm::Triple(candidate.triple).isAArch64();
+    return candidate.knows(result.cpu);
+  });
+  if (found == known->end()) {
+    std::string close = closeNames(parts[0], *host.generic);
+    return llvm::createStringError("unknown CPU '%s' for %s%s", result.cpu.c_str(),
+                                   llvm::Triple(host.triple).getArchName().str().c_str(),
                                    close.empty() ? "" : ("; did you mean " + close + "?").c_str());
   }
+  result.triple = found->triple;
   if (native)
-    result.features = hostFeatures(*subtargetFor(result.cpu, ""));
+    result.features = hostFeatures(*found->subtarget(result.cpu, ""));
+  for (llvm::StringRef feature : llvm::drop_begin(parts)) {
+    if (!found->knowsFeature(feature))
+      return llvm::createStringError("unknown feature '" + feature + "' of CPU '" + name + "'");
+    result.features += (result.features.empty() ? "+" : ",+") + feature.str();
+  }
 
-  Subtarget subtarget = subtargetFor(result.cpu, result.features);
+  Subtarget subtarget = found->subtarget(result.cpu, result.features);
   for (llvm::StringRef feature : abandonedFeatures)
-    if (hasFeature(*subtarget, feature))
+    if (found->knowsFeature(feature) && hasFeature(*subtarget, feature))
       result.features += (result.features.empty() ? "-" : ",-") + feature.str();
   auto has = [&](llvm::StringRef feature) { return hasFeature(*subtarget, feature); };
   auto require = [&](llvm::ArrayRef<llvm::StringLiteral> relevant) {
@@ -115,27 +201,16 @@ llvm::Expected<CpuTarget> CpuTarget::get(llvm::StringRef name) {
       if (has(feature))
         result.required.push_back(feature.str());
   };
-  if (triple.getArch() == llvm::Triple::x86_64) {
+  if (llvm::Triple(result.triple).getArch() == llvm::Triple::x86_64) {
     if (!has("avx2") || !has("fma"))
       return unsupported(name, "AVX2 and FMA are needed (x86-64-v3)");
-    bool wide = has("avx512f") && has("avx512bw") && has("avx512dq") && has("avx512vl");
-    result.vectorBits = wide ? 512 : 256;
-    result.vectorRegisters = wide ? 32 : 16;
-    result.tileRows = wide ? 8 : 4;
-    result.panelWidth = wide ? 32 : 16;
-    result.vnni = wide && has("avx512vnni");
-    result.bf16Dot = wide && has("avx512bf16");
+    describeX86(result, has);
     require(x86Features);
-  } else if (triple.getArch() == llvm::Triple::aarch64) {
+  } else {
     if (!has("neon"))
       return unsupported(name, "NEON is needed");
-    result.vectorBits = 128;
-    result.vectorRegisters = 32;
-    result.tileRows = 8;
-    result.panelWidth = 8;
+    describeArm(result, has);
     require(armFeatures);
-  } else {
-    return unsupported(name, "there is no code generation for " + triple.getArchName().str());
   }
   return result;
 }

@@ -21,6 +21,9 @@
 
 namespace samba {
 
+/// Makes LLVM ready to generate code for every architecture of CpuTarget. May be called again.
+void initialiseTargets();
+
 struct CpuTarget {
   std::string triple;   // LLVM target triple
   std::string cpu;      // LLVM CPU name, e.g. "znver4" or "x86-64-v4"
@@ -34,15 +37,20 @@ struct CpuTarget {
   int64_t tileRows = 4;         // register tile of a matrix product: rows of x ...
   int64_t panelWidth = 16;      // ... by outputs; also the panel width of packed weights
 
-  bool bf16Dot = false; // has the AVX-512 dot product of bf16 pairs with f32 accumulators
-
-  bool vnni = false; // has the AVX-512 dot product of byte quads with i32 accumulators
+  /// LLVM's intrinsic for the dot products of bf16 pairs with f32 accumulators, on whole vector registers: (sums, x,
+  /// weights). Empty if the machine has none.
+  llvm::StringRef bf16Dot;
+  /// Likewise of byte quads with i32 accumulators: (sums, weights, x). The bytes of x are signed.
+  llvm::StringRef byteDot;
+  bool byteDotSignedWeights = false; // the weights' bytes are signed too, else unsigned
 
   /// f32 lanes of a vector register.
   int64_t lanes() const { return vectorBits / 32; }
 
-  /// "native" (this machine), "x86-64-v3", "x86-64-v4", or any CPU name that LLVM knows for this machine's
-  /// architecture. An unknown name is an error that lists close names.
+  /// "native" (this machine), "x86-64-v3", "x86-64-v4", "aarch64" (any 64-bit Arm CPU) or a CPU name that LLVM knows
+  /// for x86-64 or 64-bit Arm; what is not for this machine's architecture is compiled for Linux on the other one.
+  /// Features may follow, as LLVM names them: "x86-64-v4+avx512bf16". An unknown name is an error that lists close
+  /// names.
   static llvm::Expected<CpuTarget> get(llvm::StringRef name);
 };
 

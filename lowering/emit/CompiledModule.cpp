@@ -64,7 +64,7 @@ llvm::Expected<CompiledModule> CompiledModule::create(ModuleOp module, const Wei
     return target.takeError();
   OwningOpRef<ModuleOp> planned = module.clone();
   if (llvm::Error error = runPasses(*planned, [&](OpPassManager &pm) {
-        buildOptimisePipeline(pm, options.precision, target->bf16Dot);
+        buildOptimisePipeline(pm, options.precision, !target->bf16Dot.empty());
         buildFusePipeline(pm, options.fusion);
         buildSchedulePipeline(pm, target->panelWidth);
       }))

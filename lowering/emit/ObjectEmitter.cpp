@@ -23,7 +23,6 @@
 #include "llvm/IR/Verifier.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
-#include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Transforms/Utils/Cloning.h"
 
@@ -64,9 +63,7 @@ struct FirstDiagnostic : public llvm::DiagnosticHandler {
 };
 
 llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(const CpuTarget &target) {
-  llvm::InitializeNativeTarget();
-  llvm::InitializeNativeTargetAsmPrinter();
-  llvm::InitializeNativeTargetAsmParser(); // for inline assembly
+  initialiseTargets();
   llvm::Triple triple(target.triple);
   std::string message;
   const llvm::Target *llvmTarget = llvm::TargetRegistry::lookupTarget(triple, message);

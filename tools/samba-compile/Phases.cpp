@@ -113,7 +113,7 @@ llvm::Error samba::runPhase(Phase phase, ModuleOp module, const PhaseOptions &op
     if (!target)
       return target.takeError();
     return run(module, phase, options,
-               [&](OpPassManager &pm) { buildOptimisePipeline(pm, options.precision, target->bf16Dot); });
+               [&](OpPassManager &pm) { buildOptimisePipeline(pm, options.precision, !target->bf16Dot.empty()); });
   }
   case Phase::Fuse:
     return run(module, phase, options, [&](OpPassManager &pm) { buildFusePipeline(pm, options.fusion); });

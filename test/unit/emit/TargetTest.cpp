@@ -68,6 +68,29 @@ TEST(CpuTarget, RefusesUnknownAndOldOnes) {
   EXPECT_EQ(errorOf("@"), "unknown CPU '@' for x86_64");
   EXPECT_EQ(errorOf("x86-64-v2"), "CPU 'x86-64-v2' is not supported: AVX2 and FMA are needed (x86-64-v3)");
 }
+
+TEST(CpuTarget, FeaturesMayFollow) {
+  auto target = CpuTarget::get("x86-64-v4+avx512bf16+avx512vnni");
+  ASSERT_TRUE(bool(target)) << llvm::toString(target.takeError());
+  EXPECT_EQ(target->cpu, "x86-64-v4");
+  EXPECT_EQ(target->features, "+avx512bf16,+avx512vnni");
+  EXPECT_TRUE(needs(*target, "avx512bf16") && needs(*target, "avx512vnni") && needs(*target, "avx512f"));
+  EXPECT_EQ(target->bf16Dot, "llvm.x86.avx512bf16.dpbf16ps.512");
+  EXPECT_EQ(llvm::toString(CpuTarget::get("x86-64-v4+neon").takeError()),
+            "unknown feature 'neon' of CPU 'x86-64-v4+neon'");
+}
+
+TEST(CpuTarget, OtherArchitecture) {
+  auto any = CpuTarget::get("aarch64"), n1 = CpuTarget::get("neoverse-n1"), v1 = CpuTarget::get("neoverse-v1");
+  ASSERT_TRUE(any && n1 && v1);
+  EXPECT_EQ(any->triple, "aarch64-unknown-linux-gnu");
+  EXPECT_EQ(any->lanes(), 4);
+  EXPECT_EQ(any->panelWidth, 8);
+  EXPECT_EQ(any->required, std::vector<std::string>{"neon"});
+  EXPECT_TRUE(any->bf16Dot.empty() && any->byteDot.empty());
+  EXPECT_TRUE(n1->bf16Dot.empty() && n1->byteDotSignedWeights && n1->byteDot.contains("sdot"));
+  EXPECT_TRUE(v1->bf16Dot.contains("bfdot") && !v1->byteDotSignedWeights && v1->byteDot.contains("usdot"));
+}
 #endif
 
 } // namespace
