@@ -1,0 +1,111 @@
+//===- Block.h - a thread block while it runs ------------------*- C++ -*-===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RUNTIME_VGPU_BLOCK_H
+#define RUNTIME_VGPU_BLOCK_H
+
+#include "runtime/vgpu/Program.h"
+#include "runtime/vgpu/Shadow.h"
+
+#include <vector>
+
+namespace samba::vgpu {
+
+/// One level of divergence: lanes that run from `pc` until they reach `reconverge`.
+struct Path {
+  uint32_t pc, reconverge, mask;
+};
+
+/// A copy by cp.async that no wait has covered yet.
+struct PendingCopy {
+  uint32_t lane, group, to, bytes;
+  uint8_t data[16];
+};
+
+struct WarpState : Warp {
+  enum State : uint8_t { Ready, AtBarrier, AtMbarrier, Done } state = Ready;
+  uint32_t id = 0;
+  uint32_t present = 0; // lanes that the block has
+  uint32_t exited = 0;
+  std::vector<Path> paths;
+  uint64_t executed = 0;
+  uint32_t barrier = 0; // that it waits for
+  bool yield = false;   // let others run after this instruction
+  uint64_t waitAddress = 0;
+  uint32_t waitParity = 0;
+  std::vector<uint8_t> storage, local;
+  std::vector<PendingCopy> copies;
+  uint32_t group[lanes] = {}; // of cp.async: that which is open
+};
+
+/// bar.sync N.
+struct Barrier {
+  uint32_t expected = 0, arrived = 0; // threads
+  std::vector<uint32_t> waiting;      // warps
+  Clock clock;                        // of those that arrived
+  // barrier.red: the registers of waiting warps get the result when the barrier opens.
+  struct Result {
+    uint32_t warp;
+    int32_t to;
+    uint8_t mode;
+  };
+  std::vector<Result> results;
+  uint32_t count = 0;
+  bool all = true, any = false;
+};
+
+/// What a launch shares among its blocks.
+struct LaunchContext {
+  const Kernel &kernel;
+  const Launch &launch;
+  Memory &memory;
+  const Options &options;
+  std::vector<uint8_t> constants; // of the kernel, relocated
+  uint64_t threads = 0;           // of a block
+  bool counting = true, checking = true;
+};
+
+struct Block {
+  explicit Block(const LaunchContext &context);
+  /// Runs the block with this index to its end.
+  void run(uint64_t index);
+
+  const LaunchContext &context;
+  const Kernel &kernel;
+  uint32_t ctaid[3] = {};
+  std::vector<WarpState> warps;
+  Shadow shared;
+  Barrier barriers[16];
+  Counters counters;
+  Allocation *recent = nullptr; // the last allocation that was used
+  uint64_t random = 0;
+  uint64_t progress = 0; // changes when something happens that others may wait for
+
+  uint32_t nextRandom();
+  WarpState &state(Warp &warp) { return static_cast<WarpState &>(warp); }
+  /// "40 of 'tile'", for messages.
+  std::string sharedName(uint64_t address) const;
+  /// Of memory that tracks what was written.
+  void checkWritten(Warp &warp, const Instruction &i, unsigned lane, Allocation &allocation, uint64_t offset,
+                    uint32_t bytes, bool reads, bool writes);
+  void releaseBarrier(uint32_t number);
+
+private:
+  void start(uint64_t index);
+  void step(WarpState &warp, uint64_t instructions);
+  void branch(WarpState &warp, const Instruction &i, uint32_t taken);
+  void table(WarpState &warp, const Instruction &i);
+  void exit(WarpState &warp, uint32_t mask, const Instruction &i);
+  [[noreturn]] void deadlock();
+};
+
+/// Throws Fault for a lane of the warp (the first active one if `lane` is negative).
+[[noreturn]] void fault(Warp &warp, const Instruction &i, const char *check, const std::string &message, int lane = -1);
+
+} // namespace samba::vgpu
+
+#endif // RUNTIME_VGPU_BLOCK_H

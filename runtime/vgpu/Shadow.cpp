@@ -1,0 +1,106 @@
+//===- Shadow.cpp - shared memory of a block, and what is known of each byte -===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/vgpu/Shadow.h"
+
+#include <algorithm>
+
+using namespace samba::vgpu;
+
+void Shadow::resize(uint32_t bytes, unsigned warps) {
+  data.assign(bytes, 0);
+  state.assign(bytes, 0);
+  writer.assign(bytes, 0);
+  reader.assign(warps, std::vector<uint32_t>(bytes, 0));
+  readers.assign(bytes / 32 + 1, 0);
+}
+
+void Shadow::startBlock(unsigned warps) {
+  uint32_t latest = 0;
+  for (const Clock &clock : clocks)
+    latest = std::max(latest, *std::max_element(clock.of, clock.of + 32));
+  if (latest > (1u << 26)) {
+    std::fill(writer.begin(), writer.end(), 0);
+    for (auto &one : reader)
+      std::fill(one.begin(), one.end(), 0);
+    latest = 0;
+  }
+  start = latest + 1;
+  for (unsigned w = 0; w < 32; ++w) {
+    std::fill(clocks[w].of, clocks[w].of + 32, latest);
+    clocks[w].of[w] = start;
+  }
+  std::fill(readers.begin(), readers.end(), 0);
+  for (uint8_t &byte : state)
+    byte &= Valid;
+}
+
+Shadow::Problem Shadow::read(unsigned warp, uint32_t at, uint32_t bytes, unsigned &other) {
+  uint32_t now = clocks[warp].of[warp];
+  uint32_t *mine = reader[warp].data() + at;
+  for (uint32_t k = 0; k < bytes; ++k) {
+    uint32_t epoch = writer[at + k];
+    mine[k] = now;
+    if ((epoch & 0x7ffffff) < start)
+      return Unwritten;
+    if (!ordered(warp, epoch)) {
+      other = epoch >> 27;
+      return ReadAfterWrite;
+    }
+  }
+  readers[at / 32] |= 1u << warp;
+  return None;
+}
+
+// The reads of other warps that this one does not know of.
+Shadow::Problem Shadow::unorderedRead(unsigned warp, uint32_t at, uint32_t bytes, unsigned &other) const {
+  const Clock &clock = clocks[warp];
+  for (uint32_t others = readers[at / 32] & ~(1u << warp); others; others &= others - 1) {
+    unsigned r = static_cast<unsigned>(__builtin_ctz(others));
+    const uint32_t *theirs = reader[r].data() + at;
+    for (uint32_t k = 0; k < bytes; ++k)
+      if (theirs[k] >= start && theirs[k] > clock.of[r]) {
+        other = r;
+        return WriteAfterRead;
+      }
+  }
+  return None;
+}
+
+Shadow::Problem Shadow::write(unsigned warp, uint32_t at, uint32_t bytes, unsigned &other) {
+  if (Problem problem = unorderedRead(warp, at, bytes, other))
+    return problem;
+  uint32_t epoch = warp << 27 | clocks[warp].of[warp];
+  for (uint32_t k = 0; k < bytes; ++k) {
+    uint32_t before = writer[at + k];
+    if ((before & 0x7ffffff) >= start && !ordered(warp, before)) {
+      other = before >> 27;
+      return WriteAfterWrite;
+    }
+    writer[at + k] = epoch;
+    state[at + k] &= static_cast<uint8_t>(~ByAtomic);
+  }
+  return None;
+}
+
+Shadow::Problem Shadow::atomic(unsigned warp, uint32_t at, uint32_t bytes, unsigned &other) {
+  if (Problem problem = unorderedRead(warp, at, bytes, other))
+    return problem;
+  uint32_t epoch = warp << 27 | clocks[warp].of[warp];
+  for (uint32_t k = 0; k < bytes; ++k) {
+    uint32_t before = writer[at + k];
+    if ((before & 0x7ffffff) < start)
+      return Unwritten;
+    if (!(state[at + k] & ByAtomic) && !ordered(warp, before)) {
+      other = before >> 27;
+      return WriteAfterWrite;
+    }
+    writer[at + k] = epoch;
+    state[at + k] |= ByAtomic;
+  }
+  return None;
+}

@@ -1,0 +1,59 @@
+//===- Shadow.h - shared memory of a block, and what is known of each byte -*- C++ -*-===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Races are found with vector clocks. Each warp counts the synchronisations it took part in; a barrier makes the clocks
+// of its warps equal. An access is ordered after another if its warp knows the other's clock. The clocks go on from
+// block to block, so that nothing has to be cleared between them.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RUNTIME_VGPU_SHADOW_H
+#define RUNTIME_VGPU_SHADOW_H
+
+#include <cstdint>
+#include <vector>
+
+namespace samba::vgpu {
+
+struct Clock {
+  uint32_t of[32] = {};
+  void join(const Clock &other) {
+    for (unsigned w = 0; w < 32; ++w)
+      of[w] = of[w] < other.of[w] ? other.of[w] : of[w];
+  }
+};
+
+struct Shadow {
+  enum : uint8_t { Valid = 1, Pending = 2, ByAtomic = 4 }; // bits of `state`
+  std::vector<uint8_t> data, state;
+  std::vector<uint32_t> writer;              // warp << 27 | clock of the last write
+  std::vector<std::vector<uint32_t>> reader; // for each warp, its clock at the last read
+  std::vector<uint32_t> readers;             // for each 32 bytes, the warps that have read them
+  Clock clocks[32];
+  uint32_t start = 1; // clock at the start of the block: older writes are those of other blocks
+
+  void resize(uint32_t bytes, unsigned warps);
+  void startBlock(unsigned warps);
+
+  bool written(uint32_t at) const { return (writer[at] & 0x7ffffff) >= start; }
+  bool ordered(unsigned warp, uint32_t epoch) const {
+    return epoch >> 27 == warp || (epoch & 0x7ffffff) <= clocks[warp].of[epoch >> 27];
+  }
+  /// What is wrong with an access: the other warp is `other`.
+  enum Problem : uint8_t { None, Unwritten, ReadAfterWrite, WriteAfterRead, WriteAfterWrite };
+  Problem read(unsigned warp, uint32_t at, uint32_t bytes, unsigned &other);
+  Problem write(unsigned warp, uint32_t at, uint32_t bytes, unsigned &other);
+  /// Atomics are ordered among themselves, not against plain accesses.
+  Problem atomic(unsigned warp, uint32_t at, uint32_t bytes, unsigned &other);
+
+private:
+  Problem unorderedRead(unsigned warp, uint32_t at, uint32_t bytes, unsigned &other) const;
+};
+
+} // namespace samba::vgpu
+
+#endif // RUNTIME_VGPU_SHADOW_H
