@@ -54,6 +54,19 @@ int32_t samba_bos_token(const samba_model *model) { return model->model->manifes
 int32_t samba_eos_token(const samba_model *model) { return model->model->manifest().eos.value_or(-1); }
 int32_t samba_threads(const samba_model *model) { return model->model->threads(); }
 int64_t samba_chunk(const samba_model *model) { return model->model->chunk(); }
+const char *samba_device(const samba_model *model) { return model->model->device().c_str(); }
+
+samba_status samba_device_counters(const samba_model *model, char *buffer, size_t capacity, size_t *bytes) {
+  return guard([&] {
+    require(model && bytes && (buffer || capacity == 0), "samba_device_counters: null argument");
+    std::string text = model->model->counters();
+    *bytes = text.size() + 1;
+    if (*bytes > capacity)
+      throw Error(SAMBA_ERROR_LIMIT,
+                  "the buffer has room for " + std::to_string(capacity) + ", expected " + std::to_string(*bytes));
+    std::memcpy(buffer, text.c_str(), *bytes);
+  });
+}
 
 //===----------------------------------------------------------------------===//
 // Evaluation

@@ -103,7 +103,10 @@ private:
     if (value["width"].integer(1, maxInt32) != probe.width)
       value["width"].wrong("the manifest's width " + std::to_string(probe.width));
     probe.offset = offset(value["arena"], section.arenaBytes);
-    uint64_t bytes = static_cast<uint64_t>(limits.tokens * probe.width) * sizeof(float);
+    probe.ofRows = !value["of"].isNull() && value["of"].string() == "rows";
+    if (!probe.ofRows && !value["of"].isNull() && value["of"].string() != "tokens")
+      value["of"].wrong("\"tokens\" or \"rows\"");
+    uint64_t bytes = static_cast<uint64_t>((probe.ofRows ? limits.rows : limits.tokens) * probe.width) * sizeof(float);
     if (bytes > section.arenaBytes - probe.offset)
       value["arena"].wrong("room for " + std::to_string(bytes) + " bytes in the arena of " +
                            std::to_string(section.arenaBytes));

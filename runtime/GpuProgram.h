@@ -64,9 +64,10 @@ struct GpuLaunch {
   std::vector<GpuArgument> arguments;
 };
 
-/// A place where the [tokens, width] values of a probe lie in the arena.
+/// A place where the values of a probe lie in the arena: [tokens, width], or [rows, width].
 struct GpuProbe {
   size_t index;
+  bool ofRows;
   uint64_t offset;
   int64_t width;
 };

@@ -9,25 +9,11 @@
 #include "runtime/Error.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
-#include <limits>
 
 using namespace samba::runtime;
 
 // No sequence gets longer, so that positions never overflow.
 static constexpr int64_t maxPosition = int64_t(1) << 62;
-
-Block::Block(uint64_t bytes) {
-  uint64_t rounded = std::max<uint64_t>(64, (bytes + 63) / 64 * 64);
-  void *pointer = nullptr;
-  if (rounded > std::numeric_limits<size_t>::max() / 2 || ::posix_memalign(&pointer, 64, rounded) != 0)
-    throw Error(SAMBA_ERROR_MEMORY, "out of memory: cannot allocate " + std::to_string(bytes) + " bytes");
-  memory.reset(pointer);
-  std::memset(pointer, 0, rounded);
-}
-
-void Block::Free::operator()(void *pointer) const { std::free(pointer); }
 
 static int64_t chunkOf(const samba_options &options) {
   int64_t chunk = options.chunk == 0 ? SAMBA_DEFAULT_CHUNK : options.chunk;
@@ -41,8 +27,11 @@ static int64_t chunkOf(const samba_options &options) {
 }
 
 Model::Model(const std::string &path, const samba_options &options)
-    : artefact(path, options.verify_weights != 0), layout(artefact.manifest()), chunkTokens(chunkOf(options)),
-      team(options.threads) {
+    : choice(DeviceChoice::parse(options.device)), artefact(path, options.verify_weights != 0, choice.target()),
+      layout(artefact.manifest()), chunkTokens(chunkOf(options)),
+      executor(createExecutor(artefact, choice, options.threads, options.check_device != 0)),
+      deviceText(executor->device()) {
+  chunkTokens = std::min(chunkTokens, executor->limits().tokens);
   const Manifest &about = manifest();
   if (about.hasTokenizer)
     pieces =
@@ -106,64 +95,16 @@ void Model::check(const std::vector<Segment> &segments, const float *logits, siz
                                        std::to_string(vocabSize));
 }
 
-void Model::reserveArena(int64_t tokens) {
-  int64_t rows = (tokens + 15) / 16 * 16;
-  if (rows <= arenaRows)
-    return;
-  arena = Block(); // first the old one goes
-  arenaRows = 0;
-  arena = Block(static_cast<uint64_t>(rows) * manifest().arenaBytesPerToken);
-  arenaRows = rows;
+std::string Model::counters() const {
+  std::lock_guard<std::mutex> lock(mutex);
+  return executor->counters();
 }
-
-/// The arguments of one call of the entry point.
-struct Model::Step {
-  std::vector<int32_t> tokens;
-  std::vector<int64_t> segments, positions, rows;
-  std::vector<void *> states;
-
-  void clear() {
-    tokens.clear();
-    segments.assign(1, 0);
-    positions.clear();
-    rows.clear();
-    states.clear();
-  }
-  int64_t size() const { return static_cast<int64_t>(tokens.size()); }
-  void add(const Session &session, const int32_t *ids, int64_t count) {
-    tokens.insert(tokens.end(), ids, ids + count);
-    segments.push_back(size());
-    positions.push_back(session.position());
-    states.push_back(session.stateForStep());
-  }
-};
 
 void Model::onProbe(void *user, int32_t index, const float *data, int64_t rows, int64_t columns) {
   Model &self = *static_cast<Model *>(user);
   if (index >= 0 && static_cast<size_t>(index) < self.manifest().probes.size())
     self.probe(self.probeUser, self.manifest().probes[static_cast<size_t>(index)].name.c_str(), self.firstToken, data,
                rows, columns);
-}
-
-void Model::run(Step &step, float *logits, int64_t first) {
-  float nothing = 0; // so that no pointer is null, even of no rows
-  samba_buffer inputs[] = {
-      {step.tokens.data(), step.size()},
-      {step.segments.data(), static_cast<int64_t>(step.segments.size())},
-      {step.positions.data(), static_cast<int64_t>(step.positions.size())},
-      {step.rows.empty() ? static_cast<void *>(&nothing) : step.rows.data(), static_cast<int64_t>(step.rows.size())}};
-  samba_buffer output = {step.rows.empty() ? &nothing : logits, static_cast<int64_t>(step.rows.size())};
-  firstToken = first;
-  samba_call call = {};
-  call.inputs = inputs;
-  call.outputs = &output;
-  call.states = step.states.data();
-  call.weights = artefact.weights();
-  call.arena = arena.data();
-  call.arena_rows = (step.size() + 15) / 16 * 16;
-  call.probe = probe ? onProbe : nullptr;
-  call.probe_user = this;
-  team.run(artefact.entry(), call);
 }
 
 void Model::evaluate(const std::vector<Segment> &segments, float *logits, size_t capacity) {
@@ -175,12 +116,13 @@ void Model::evaluate(const std::vector<Segment> &segments, float *logits, size_t
     return;
 
   std::lock_guard<std::mutex> lock(mutex);
-  int64_t largest = static_cast<int64_t>(std::min<uint64_t>(total, static_cast<uint64_t>(chunkTokens)));
+  StepSizes limits = executor->limits();
+  limits.tokens = static_cast<int64_t>(std::min<uint64_t>(total, static_cast<uint64_t>(chunkTokens)));
   // All memory is taken before the first step: a failure must leave every session as it was.
-  reserveArena(largest);
+  executor->reserve(limits.tokens);
   Step step;
-  step.tokens.reserve(static_cast<size_t>(largest));
-  step.rows.reserve(static_cast<size_t>(largest));
+  step.tokens.reserve(static_cast<size_t>(limits.tokens));
+  step.rows.reserve(static_cast<size_t>(limits.tokens));
   step.segments.reserve(segments.size() + 1);
   step.positions.reserve(segments.size());
   step.states.reserve(segments.size());
@@ -189,28 +131,43 @@ void Model::evaluate(const std::vector<Segment> &segments, float *logits, size_t
 
   size_t current = 0;  // segment
   size_t consumed = 0; // tokens of it
-  int64_t first = 0;   // tokens of finished steps
+  firstToken = 0;      // of the step
   while (current < segments.size()) {
-    step.clear();
+    step.tokens.clear();
+    step.segments.assign(1, 0);
+    step.positions.clear();
+    step.rows.clear();
+    step.states.clear();
     size_t begin = current;
-    while (current < segments.size() && step.size() < largest) {
+    auto size = [&] { return static_cast<int64_t>(step.tokens.size()); };
+    while (current < segments.size() && size() < limits.tokens &&
+           static_cast<int64_t>(step.states.size()) < limits.sequences) {
       const Segment &segment = segments[current];
-      int64_t count = std::min<int64_t>(largest - step.size(), static_cast<int64_t>(segment.count - consumed));
-      int64_t row = step.size();
-      step.add(*segment.session, segment.tokens + consumed, count);
-      consumed += static_cast<size_t>(count);
+      int64_t count =
+          std::min({limits.tokens - size(), static_cast<int64_t>(segment.count - consumed), limits.longest});
       // The first token with logits may be before this piece, in it or behind it.
-      int64_t firstWanted = static_cast<int64_t>(segment.count - segment.wanted) -
-                            static_cast<int64_t>(consumed - static_cast<size_t>(count));
-      for (int64_t i = std::max<int64_t>(0, firstWanted); i < count; ++i)
+      int64_t firstWanted =
+          std::max<int64_t>(0, static_cast<int64_t>(segment.count - segment.wanted) - static_cast<int64_t>(consumed));
+      int64_t rowsLeft = limits.rows - static_cast<int64_t>(step.rows.size());
+      if (count - firstWanted > rowsLeft)
+        count = firstWanted + rowsLeft;
+      if (count == 0)
+        break;
+      int64_t row = size();
+      step.tokens.insert(step.tokens.end(), segment.tokens + consumed, segment.tokens + consumed + count);
+      step.segments.push_back(size());
+      step.positions.push_back(segment.session->position());
+      step.states.push_back(segment.session->stateForStep());
+      for (int64_t i = firstWanted; i < count; ++i)
         step.rows.push_back(row + i);
+      consumed += static_cast<size_t>(count);
       if (consumed < segment.count)
         break;
       ++current;
       consumed = 0;
     }
-    run(step, logits, first);
-    first += step.size();
+    executor->run(step, logits, probe ? onProbe : nullptr, this);
+    firstToken += size();
     if (!step.rows.empty())
       logits += step.rows.size() * static_cast<size_t>(manifest().vocabSize);
     for (size_t s = begin, i = 0; i < step.states.size(); ++s, ++i)

@@ -8,10 +8,9 @@
 #ifndef RUNTIME_MODEL_H
 #define RUNTIME_MODEL_H
 
-#include "runtime/Artefact.h"
+#include "runtime/Device.h"
+#include "runtime/Executor.h"
 #include "runtime/Session.h"
-#include "runtime/StateLayout.h"
-#include "runtime/Team.h"
 #include "runtime/Tokenizer.h"
 #include "samba/samba.h"
 
@@ -21,22 +20,7 @@
 
 namespace samba::runtime {
 
-/// Zeroed memory, 64-byte aligned.
-class Block {
-public:
-  Block() = default;
-  /// Throws SAMBA_ERROR_MEMORY.
-  explicit Block(uint64_t bytes);
-  void *data() const { return memory.get(); }
-
-private:
-  struct Free {
-    void operator()(void *pointer) const;
-  };
-  std::unique_ptr<void, Free> memory;
-};
-
-/// An artefact with the threads and the scratch memory to run it.
+/// An artefact and what runs it.
 class Model {
 public:
   Model(const std::string &path, const samba_options &options);
@@ -45,7 +29,10 @@ public:
   uint64_t fingerprint() const { return artefact.fingerprint(); }
   const std::vector<samba_state_field> &stateFields() const { return fields; }
   const StateLayout &stateLayout() const { return layout; }
-  int32_t threads() const { return team.threads(); }
+  int32_t threads() const { return executor->threads(); }
+  const std::string &device() const { return deviceText; }
+  std::string counters() const;
+  std::unique_ptr<SequenceState> createState() const { return executor->createState(); }
   int64_t chunk() const { return chunkTokens; }
   /// Null if the model has none.
   const Tokenizer *tokenizer() const { return pieces.get(); }
@@ -64,23 +51,19 @@ public:
   void checkContext(int64_t position, uint64_t more) const;
 
 private:
-  struct Step;
-
   void check(const std::vector<Segment> &segments, const float *logits, size_t capacity) const;
-  void reserveArena(int64_t tokens);
-  void run(Step &step, float *logits, int64_t first);
   static void onProbe(void *user, int32_t index, const float *data, int64_t rows, int64_t columns);
 
+  DeviceChoice choice;
   Artefact artefact;
   std::unique_ptr<Tokenizer> pieces;
   std::vector<samba_state_field> fields; // points into the manifest
   StateLayout layout;
   int64_t chunkTokens;
 
-  std::mutex mutex; // of all below
-  Team team;
-  Block arena;
-  int64_t arenaRows = 0;
+  mutable std::mutex mutex; // of all below
+  std::unique_ptr<Executor> executor;
+  std::string deviceText;
   samba_probe_callback probe = nullptr;
   void *probeUser = nullptr;
   int64_t firstToken = 0; // of the running step, for the probe

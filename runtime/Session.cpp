@@ -9,37 +9,17 @@
 #include "runtime/Error.h"
 #include "runtime/Model.h"
 
-#include <cstring>
-
 using namespace samba::runtime;
 
-Session::Session(std::shared_ptr<Model> owner) : model(std::move(owner)), memory(model->manifest().stateBytes) {}
-
-std::shared_ptr<const StateImage> Session::freeze(Session &session) {
-  uint64_t bytes = session.model->manifest().stateBytes;
-  if (session.image && session.exposed) {
-    StateMemory frozen(*session.image, bytes);
-    if (std::memcmp(frozen.data(), session.memory.data(), bytes) != 0)
-      session.image.reset();
-  }
-  if (!session.image)
-    session.image = std::make_shared<StateImage>(session.memory.data(), bytes);
-  return session.image;
-}
+Session::Session(std::shared_ptr<Model> owner) : model(std::move(owner)), memory(model->createState()) {}
 
 Session::Session(Fork fork)
-    : model(fork.parent.model), image(freeze(fork.parent)), memory(*image, model->manifest().stateBytes),
-      tokens(fork.parent.tokens), number(fork.parent.number) {}
-
-char *Session::exposeState() {
-  exposed = true;
-  return memory.data();
-}
+    : model(fork.parent.model), memory(fork.parent.memory->fork()), tokens(fork.parent.tokens),
+      number(fork.parent.number) {}
 
 void Session::reset() {
-  changed();
   forgetMarks();
-  std::memset(memory.data(), 0, model->manifest().stateBytes);
+  memory->assign(nullptr);
   tokens = 0;
   number = 0;
 }
@@ -47,20 +27,21 @@ void Session::reset() {
 void Session::assign(const Session &from) {
   if (this == &from)
     return;
-  restore(from.memory.data(), from.tokens);
+  forgetMarks();
+  memory->assign(*from.memory);
+  tokens = from.tokens;
   number = from.number;
 }
 
 void Session::restore(const void *bytes, int64_t position) {
-  changed();
   forgetMarks();
   if (model->manifest().stateBytes > 0)
-    std::memcpy(memory.data(), bytes, model->manifest().stateBytes);
+    memory->assign(bytes);
   tokens = position;
 }
 
 void Session::mark() {
-  Mark fresh = {tokens, model->stateLayout().saveRest(memory.data())};
+  Mark fresh = {tokens, memory->save(model->stateLayout().rest())};
   if (!marks.empty() && marks.back().position == tokens)
     marks.back() = std::move(fresh);
   else
@@ -76,11 +57,10 @@ void Session::rollback(int64_t back) {
     throw Error(SAMBA_ERROR_ARGUMENT, "no mark " + std::to_string(back) + " tokens before position " +
                                           std::to_string(tokens) +
                                           ": it was not set, or more than samba_max_rollback tokens ago");
-  changed();
   const StateLayout &layout = model->stateLayout();
   for (; !undos.empty() && undos.back().position >= found->position; undos.pop_back())
-    layout.restoreSlots(memory.data(), undos.back().position, undos.back().count, undos.back().slots);
-  layout.restoreRest(memory.data(), found->rest);
+    memory->restore(layout.slots(undos.back().position, undos.back().count), *undos.back().slots);
+  memory->restore(layout.rest(), *found->rest);
   tokens = found->position;
   marks.erase(found + 1, marks.end());
 }
@@ -98,7 +78,7 @@ void Session::prepare(int64_t count) {
     while (!undos.empty() && (marks.empty() || undos.front().position < marks.front().position))
       undos.pop_front();
     if (limit && !marks.empty())
-      undos.push_back({tokens, count, model->stateLayout().saveSlots(memory.data(), tokens, count)});
+      undos.push_back({tokens, count, memory->save(model->stateLayout().slots(tokens, count))});
   }
-  changed();
+  memory->prepareStep();
 }

@@ -8,12 +8,11 @@
 #ifndef RUNTIME_SESSION_H
 #define RUNTIME_SESSION_H
 
-#include "runtime/StateMemory.h"
+#include "runtime/SequenceState.h"
 
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <vector>
 
 namespace samba::runtime {
 
@@ -23,7 +22,7 @@ class Model;
 class Session {
 public:
   explicit Session(std::shared_ptr<Model> model);
-  /// Copy-on-write: shares the pages of `parent`'s image, which is made if there is none of its present state.
+  /// The same as `parent`, and independent of it.
   struct Fork {
     Session &parent;
   };
@@ -31,9 +30,10 @@ public:
 
   Model &owner() const { return *model; }
   int64_t position() const { return tokens; }
-  const char *state() const { return memory.data(); }
+  /// The bytes of the state, until the next evaluation.
+  const char *state() const { return memory->read(); }
   /// For callers who may change it.
-  char *exposeState();
+  char *exposeState() { return memory->expose(); }
   int64_t note() const { return number; }
   void setNote(int64_t value) { number = value; }
 
@@ -50,8 +50,10 @@ public:
 
   /// What must be done before `count` tokens change the state. Throws if memory is short; the session is as it was.
   void prepare(int64_t count);
-  /// The state, for who changes it after that.
-  void *stateForStep() const { return memory.data(); }
+  /// The state, for a step after that.
+  SequenceState *stateForStep() const { return memory.get(); }
+  /// Where to write all bytes of another state.
+  char *overwriteState() { return memory->overwrite(); }
   /// Says what state it is that was written there.
   void adopt(int64_t position, int64_t note) {
     tokens = position;
@@ -60,23 +62,18 @@ public:
   void advance(int64_t count) { tokens += count; }
 
 private:
-  static std::shared_ptr<const StateImage> freeze(Session &session);
-  void changed() { image.reset(); }
-
   struct Mark {
     int64_t position;
-    std::vector<char> rest; // of the state, outside of the rings
+    std::unique_ptr<SavedParts> rest; // of the state, outside of the rings
   };
   /// The ring slots of some tokens, as they were before.
   struct Undo {
     int64_t position, count;
-    std::vector<char> slots;
+    std::unique_ptr<SavedParts> slots;
   };
 
-  std::shared_ptr<Model> model;
-  std::shared_ptr<const StateImage> image; // of the present state, unless a caller has changed that (exposed)
-  StateMemory memory;
-  bool exposed = false; // a caller has a pointer to the state
+  std::shared_ptr<Model> model; // first: the state is in its memory
+  std::unique_ptr<SequenceState> memory;
   int64_t tokens = 0;
   int64_t number = 0;
   std::deque<Mark> marks; // by position

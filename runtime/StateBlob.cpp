@@ -118,7 +118,7 @@ void StateBlob::read(Session &session, const std::string &name, uint64_t availab
     source(found.data(), found.size());
     digest.add(found.data(), found.size());
     sameTable = found == table;
-    source(session.stateForStep(), header.stateBytes);
+    source(session.overwriteState(), header.stateBytes);
     digest.add(session.state(), header.stateBytes);
   } else { // whether it is damaged or of another model, the checksum knows
     std::vector<char> piece(std::min<uint64_t>(left, 1 << 20));

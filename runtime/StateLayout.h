@@ -15,10 +15,15 @@
 
 namespace samba::runtime {
 
+/// Pieces of a state of the same size, at the same distance from each other.
+struct StatePieces {
+  uint64_t offset, bytes, pitch, count;
+  uint64_t total() const { return bytes * count; }
+};
+using StateParts = std::vector<StatePieces>;
+
 /// The parts of a state by how tokens change them: rings of keys and values, of which the token at position p
 /// overwrites slot p mod slots of every head, and all the rest, which every token may change anywhere.
-///
-/// `save` and `restore` of both parts copy to and from plain buffers, so that a state can be brought back.
 class StateLayout {
 public:
   explicit StateLayout(const Manifest &manifest);
@@ -27,11 +32,9 @@ public:
   std::optional<int64_t> longestRing() const { return longest; }
 
   /// What is outside of the rings.
-  std::vector<char> saveRest(const char *state) const;
-  void restoreRest(char *state, const std::vector<char> &saved) const;
+  const StateParts &rest() const { return outside; }
   /// The slots that `count` tokens from `position` on overwrite.
-  std::vector<char> saveSlots(const char *state, int64_t position, int64_t count) const;
-  void restoreSlots(char *state, int64_t position, int64_t count, const std::vector<char> &saved) const;
+  StateParts slots(int64_t position, int64_t count) const;
 
 private:
   struct Ring {
@@ -39,13 +42,9 @@ private:
     int64_t heads, slots;
     uint64_t slotBytes;
   };
-  struct Range {
-    uint64_t offset, bytes;
-  };
-  template <typename Visit> void visitSlots(int64_t position, int64_t count, Visit visit) const;
 
   std::vector<Ring> rings;
-  std::vector<Range> rest;
+  StateParts outside;
   std::optional<int64_t> longest;
 };
 

@@ -13,7 +13,7 @@
 #ifndef TOOLS_SAMBA_BENCH_RECORDER_H
 #define TOOLS_SAMBA_BENCH_RECORDER_H
 
-#include "runtime/Artefact.h"
+#include "runtime/CpuExecutor.h"
 #include "runtime/Model.h"
 #include "runtime/Team.h"
 #include "tools/samba-bench/StepTable.h"

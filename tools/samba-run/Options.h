@@ -53,7 +53,7 @@ struct Options {
   int64_t chunk = SAMBA_DEFAULT_CHUNK;
   int64_t context = 0; // 0: all ids in one piece
 
-  samba_options open() const { return {sizeof(samba_options), threads, verify, chunk}; }
+  samba_options open() const { return {sizeof(samba_options), threads, verify, chunk, nullptr, 0}; }
 
   // Limits of the run; 0: none.
   int64_t maxTokens = 0;

@@ -82,12 +82,20 @@ typedef struct samba_options {
   int32_t threads;        /* 0: OMP_NUM_THREADS, or else as many as there are usable cores */
   int32_t verify_weights; /* not 0: check the checksum of weights of any size, not only up to 256 MiB */
   int64_t chunk;          /* most tokens in one step, which bounds the scratch memory; 0: SAMBA_DEFAULT_CHUNK */
+  const char *device;     /* NULL: "cpu" if the artefact has code for it, else "cuda"; see below */
+  int32_t check_device;   /* not 0: wait for each kernel and name the one that fails; on the virtual device also check
+                           * every access and all synchronisation */
 } samba_options;
 
 #define SAMBA_DEFAULT_CHUNK 512
 #define SAMBA_MAX_CHUNK 65536
 #define SAMBA_MAX_THREADS 1024
-#define SAMBA_OPTIONS_INIT {sizeof(samba_options), 0, 0, 0}
+#define SAMBA_OPTIONS_INIT {sizeof(samba_options), 0, 0, 0, NULL, 0}
+
+/* Devices: "cpu"; "cuda" or "cuda:N", the first or the N-th GPU (from 0), through the driver's libcuda.so.1 or the
+ * library that $SAMBA_LIBCUDA names; "virtual", a GPU that the CPU imitates slowly, for tests, with settings after a
+ * colon: "virtual:arch=90,seed=3" (docs/gpu.md). A GPU takes fewer tokens per step if the artefact says so:
+ * samba_chunk. */
 
 /* Opens an artefact, or a self-contained program. Checks all of the file (code, manifest and tokenizer by checksum,
  * weights as said above) and that this CPU can run it, before any of its code is loaded. `options` may be NULL. */
@@ -107,6 +115,12 @@ SAMBA_API int32_t samba_bos_token(const samba_model *model);
 SAMBA_API int32_t samba_eos_token(const samba_model *model);
 SAMBA_API int32_t samba_threads(const samba_model *model);
 SAMBA_API int64_t samba_chunk(const samba_model *model);
+/* The device that it runs on, for people: "cpu", "cuda:0 NVIDIA H100 (sm_90)". */
+SAMBA_API const char *samba_device(const samba_model *model);
+/* Of the virtual device: what each kernel did since the model was opened, as JSON (docs/gpu.md), with a null at the
+ * end. Sets `bytes` to what it takes, also with SAMBA_ERROR_LIMIT, when it does not fit. SAMBA_ERROR_DEVICE on other
+ * devices. */
+SAMBA_API samba_status samba_device_counters(const samba_model *model, char *buffer, size_t capacity, size_t *bytes);
 
 /* ---- Sessions ------------------------------------------------------------------------------------------------------
  * A session is one sequence: its state, of constant size, and its position. */

@@ -215,6 +215,7 @@ const BadKey badKeys[] = {
     {"/programs/1/launches/0/args/0", "{\"f32\": 1e39}", "programs[1].launches[0].args[0].f32'"},
     {"/programs/1/launches/0/args/0", "{\"f64\": 1}", "programs[1].launches[0].args[0]': expected arena, weights"},
     {"/programs/1/launches/1/probe", "3", "programs[1].launches[1].probe': expected an integer from 0 to 2"},
+    {"/programs/1/launches/1/of", "\"one\"", "programs[1].launches[1].of': expected \"tokens\" or \"rows\""},
     {"/programs/1/launches/1/width", "9", "programs[1].launches[1].width': expected the manifest's width 8"},
     {"/programs/1/launches/1/arena", "2049", "programs[1].launches[1].arena': expected room for 2048 bytes"},
 };

@@ -142,11 +142,11 @@ TEST_F(Speculating, DrawnTokensHaveTheDistribution) {
   FakeArtefact biased = artefact;
   biased.code = readBytes(SAMBA_BIASED_MODEL);
   biased.write(folder / "draft.so");
-  Model model(folder / "model.so", {sizeof(samba_options), 1, 0, 0});
+  Model model(folder / "model.so", {sizeof(samba_options), 1, 0, 0, nullptr, 0});
   Session session(model);
   std::vector<float> first = feed(model, session);
   constexpr int runs = 3000, length = 9;
-  samba_options options = {sizeof(samba_options), 1, 0, 0};
+  samba_options options = {sizeof(samba_options), 1, 0, 0, nullptr, 0};
   std::map<std::pair<int, int32_t>, std::array<double, 2>> counts; // place and token -> plain, speculative
   int64_t accepted = 0;
   Wish wish;

@@ -1,0 +1,86 @@
+//===- CpuExecutor.cpp - steps on the CPU --------------------------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/CpuExecutor.h"
+#include "runtime/Error.h"
+#include "runtime/HostState.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+
+using namespace samba::runtime;
+
+Block::Block(uint64_t bytes) {
+  uint64_t rounded = std::max<uint64_t>(64, (bytes + 63) / 64 * 64);
+  void *pointer = nullptr;
+  if (rounded > std::numeric_limits<size_t>::max() / 2 || ::posix_memalign(&pointer, 64, rounded) != 0)
+    throw Error(SAMBA_ERROR_MEMORY, "out of memory: cannot allocate " + std::to_string(bytes) + " bytes");
+  memory.reset(pointer);
+  std::memset(pointer, 0, rounded);
+}
+
+void Block::Free::operator()(void *pointer) const { std::free(pointer); }
+
+StepSizes Step::sizes() const {
+  StepSizes sizes = {static_cast<int64_t>(tokens.size()), static_cast<int64_t>(positions.size()),
+                     static_cast<int64_t>(rows.size()), 0};
+  for (size_t s = 0; s + 1 < segments.size(); ++s)
+    sizes.longest = std::max(sizes.longest, segments[s + 1] - segments[s]);
+  return sizes;
+}
+
+std::unique_ptr<SequenceState> CpuExecutor::createState() {
+  return std::make_unique<HostState>(artefact.manifest().stateBytes);
+}
+
+StepSizes CpuExecutor::limits() const {
+  constexpr int64_t none = std::numeric_limits<int64_t>::max();
+  return {none, none, none, none};
+}
+
+void CpuExecutor::reserve(int64_t tokens) {
+  int64_t rows = (tokens + 15) / 16 * 16;
+  if (rows <= arenaRows)
+    return;
+  arena = Block(); // first the old one goes
+  arenaRows = 0;
+  arena = Block(static_cast<uint64_t>(rows) * artefact.manifest().arenaBytesPerToken);
+  arenaRows = rows;
+}
+
+// The entry point changes none of its inputs; samba_buffer serves outputs too.
+template <typename Element> static samba_buffer bufferOf(const std::vector<Element> &elements) {
+  return {const_cast<Element *>(elements.data()), static_cast<int64_t>(elements.size())};
+}
+
+void CpuExecutor::run(const Step &step, float *logits, samba_probe probe, void *probeUser) {
+  float nothing = 0; // so that no pointer is null, even of no rows
+  samba_buffer inputs[] = {bufferOf(step.tokens), bufferOf(step.segments), bufferOf(step.positions),
+                           bufferOf(step.rows)};
+  if (step.rows.empty())
+    inputs[3].data = &nothing;
+  samba_buffer output = {step.rows.empty() ? &nothing : logits, inputs[3].rows};
+  states.clear();
+  for (SequenceState *state : step.states)
+    states.push_back(static_cast<HostState *>(state)->data());
+  samba_call call = {};
+  call.inputs = inputs;
+  call.outputs = &output;
+  call.states = states.data();
+  call.weights = artefact.weights();
+  call.arena = arena.data();
+  call.arena_rows = (inputs[0].rows + 15) / 16 * 16;
+  call.probe = probe;
+  call.probe_user = probeUser;
+  team.run(artefact.entry(), call);
+}
+
+std::string CpuExecutor::counters() const {
+  throw Error(SAMBA_ERROR_DEVICE, "the CPU counts nothing: counters are those of the virtual device");
+}

@@ -1,0 +1,248 @@
+//===- CudaExecutor.cpp - steps on a GPU ---------------------------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/cuda/CudaExecutor.h"
+#include "runtime/Error.h"
+#include "runtime/cuda/DeviceState.h"
+#include "runtime/cuda/GraphCache.h"
+#include "runtime/cuda/StepInputs.h"
+#include "runtime/cuda/WeightUpload.h"
+
+#include <algorithm>
+#include <cstring>
+
+using namespace samba::runtime;
+using namespace samba::runtime::cuda;
+using Kind = GpuArgument::Kind;
+
+namespace {
+
+// Kernels that want more dynamic shared memory than this must say so.
+constexpr uint32_t plainSharedBytes = 48 << 10;
+
+/// A launch with everything but its grid.
+struct ReadyLaunch {
+  const GpuLaunch *launch;
+  FunctionHandle function;
+  std::vector<uint64_t> values; // of the parameters
+  std::vector<void *> pointers; // to them
+};
+
+struct ReadyProgram {
+  const GpuProgram *program;
+  InputLayout inputs;
+  std::vector<std::variant<ReadyLaunch, GpuProbe>> items;
+};
+
+class CudaExecutor : public Executor {
+public:
+  CudaExecutor(const Artefact &artefact, std::shared_ptr<const Context> opened, bool check)
+      : artefact(artefact), context(std::move(opened)), eachKernel(check), image(context, artefact), graphs(context) {
+    const GpuSection &gpu = artefact.gpu();
+    weights = DeviceBuffer(context, gpu.weightsBytes, "weights");
+    uploadWeights(context, artefact.weights(), artefact.weightsBytes(), weights.address());
+    arena = DeviceBuffer(context, gpu.arenaBytes, "the arena");
+    uint64_t inputBytes = 0;
+    int64_t rows = 0;
+    bool argmax = false;
+    for (const GpuProgram &program : gpu.programs) {
+      inputBytes = std::max(inputBytes, InputLayout(program.limits).bytes);
+      rows = std::max(rows, program.limits.rows);
+      argmax |= program.hasArgmax();
+    }
+    inputs = DeviceBuffer(context, inputBytes, "the inputs of a step");
+    staging = PinnedBuffer(context, inputBytes, "the inputs of a step");
+    uint64_t logitsBytes = static_cast<uint64_t>(rows * artefact.manifest().vocabSize) * sizeof(float);
+    logitsBuffer = DeviceBuffer(context, logitsBytes, "logits");
+    hostLogits = PinnedBuffer(context, logitsBytes, "logits");
+    if (argmax)
+      argmaxBuffer = DeviceBuffer(context, static_cast<uint64_t>(rows) * sizeof(int32_t), "chosen tokens");
+    for (const GpuProgram &program : gpu.programs)
+      programs.push_back(prepare(program));
+  }
+
+  std::unique_ptr<SequenceState> createState() override {
+    return std::make_unique<DeviceState>(context, artefact.manifest().stateBytes);
+  }
+  StepSizes limits() const override { return artefact.gpu().limits(); }
+  void reserve(int64_t) override {} // the arena is for the largest step
+  int32_t threads() const override { return 1; }
+  std::string device() const override { return context->description(); }
+
+  void run(const Step &step, float *logits, samba_probe probe, void *probeUser) override {
+    StepSizes sizes = step.sizes();
+    const GpuProgram *chosen = artefact.gpu().programFor(sizes);
+    size_t index = static_cast<size_t>(chosen - artefact.gpu().programs.data());
+    const ReadyProgram &program = programs[index];
+    Context::Lock lock(*context);
+    program.inputs.fill(staging.data(), step, sizes);
+    if (eachKernel && context->driver().vgpuForget)
+      context->driver().vgpuForget(arena.address());
+    if (eachKernel || probe)
+      enqueue(program, sizes, probe, probeUser);
+    else
+      graphs.run(index, sizes, [&] { enqueue(program, sizes, nullptr, nullptr); });
+    Result result = context->driver().streamSynchronize(context->stream());
+    if (result != Success)
+      context->driver().fail(result, "program '" + chosen->name + "' failed on the GPU (with checks it is said where)");
+    if (sizes.rows > 0)
+      std::memcpy(logits, hostLogits.data(), logitsBytes(sizes));
+    for (SequenceState *state : step.states)
+      static_cast<DeviceState *>(state)->stepped();
+  }
+
+  std::string counters() const override {
+    const Driver &driver = context->driver();
+    if (!driver.vgpuCounters)
+      throw Error(SAMBA_ERROR_DEVICE, "a GPU counts nothing: counters are those of the virtual device");
+    Context::Lock lock(*context);
+    const char *text = "";
+    context->check(driver.vgpuCounters(&text), "asking the virtual device for its counters");
+    return text;
+  }
+
+private:
+  uint64_t logitsBytes(const StepSizes &sizes) const {
+    return static_cast<uint64_t>(sizes.rows * artefact.manifest().vocabSize) * sizeof(float);
+  }
+
+  ReadyProgram prepare(const GpuProgram &program) {
+    ReadyProgram ready = {&program, InputLayout(program.limits), {}};
+    for (const auto &item : program.items)
+      if (const auto *probe = std::get_if<GpuProbe>(&item))
+        ready.items.emplace_back(*probe);
+      else
+        ready.items.emplace_back(prepare(std::get<GpuLaunch>(item), ready.inputs));
+    return ready;
+  }
+
+  ReadyLaunch prepare(const GpuLaunch &launch, const InputLayout &layout) {
+    ReadyLaunch ready = {&launch, image.function(launch.kernel), {}, {}};
+    if (launch.sharedBytes > plainSharedBytes) {
+      Context::Lock lock(*context);
+      context->driver().check(context->driver().funcSetAttribute(ready.function, MaxDynamicSharedBytes,
+                                                                 static_cast<int>(launch.sharedBytes)),
+                              "giving kernel '" + launch.kernel + "' " + std::to_string(launch.sharedBytes) +
+                                  " bytes of shared memory");
+    }
+    for (const GpuArgument &argument : launch.arguments)
+      ready.values.push_back(valueOf(argument, layout));
+    for (uint64_t &value : ready.values)
+      ready.pointers.push_back(&value);
+    return ready;
+  }
+
+  /// The bytes of a parameter, the first ones of a word.
+  uint64_t valueOf(const GpuArgument &argument, const InputLayout &layout) const {
+    DevicePointer begin = inputs.address();
+    uint64_t value = 0;
+    switch (argument.kind) {
+    case Kind::Arena:
+      return arena.address() + argument.offset;
+    case Kind::Weights:
+      return weights.address() + argument.offset;
+    case Kind::Tokens:
+      return begin + layout.tokens;
+    case Kind::Segments:
+      return begin + layout.segments;
+    case Kind::Positions:
+      return begin + layout.positions;
+    case Kind::Rows:
+      return begin + layout.rows;
+    case Kind::States:
+      return begin + layout.states;
+    case Kind::Sizes:
+      return begin + layout.sizes;
+    case Kind::Logits:
+      return logitsBuffer.address();
+    case Kind::Argmax:
+      return argmaxBuffer.address();
+    case Kind::I32:
+    case Kind::I64:
+      return static_cast<uint64_t>(argument.integer);
+    case Kind::F32:
+      std::memcpy(&value, &argument.real, sizeof(argument.real));
+      return value;
+    }
+    return value;
+  }
+
+  /// Gives the stream the work of a step, from the staged inputs to the logits on the host.
+  void enqueue(const ReadyProgram &program, const StepSizes &sizes, samba_probe probe, void *probeUser) {
+    const Driver &driver = context->driver();
+    context->check(driver.memcpyHtoDAsync(inputs.address(), staging.data(), program.inputs.bytes, context->stream()),
+                   "copying the inputs of a step to the GPU");
+    for (const auto &item : program.items)
+      if (const auto *launch = std::get_if<ReadyLaunch>(&item))
+        enqueue(*launch, sizes);
+      else if (probe)
+        show(std::get<GpuProbe>(item), sizes, probe, probeUser);
+    if (sizes.rows > 0)
+      context->check(
+          driver.memcpyDtoHAsync(hostLogits.data(), logitsBuffer.address(), logitsBytes(sizes), context->stream()),
+          "copying logits from the GPU");
+  }
+
+  void enqueue(const ReadyLaunch &ready, const StepSizes &sizes) {
+    const GpuLaunch &launch = *ready.launch;
+    unsigned grid[3];
+    for (size_t i = 0; i < 3; ++i)
+      if ((grid[i] = static_cast<unsigned>(launch.grid[i].count(sizes))) == 0)
+        return;
+    const Driver &driver = context->driver();
+    Result result = driver.launchKernel(ready.function, grid[0], grid[1], grid[2], launch.block[0], launch.block[1],
+                                        launch.block[2], launch.sharedBytes, context->stream(),
+                                        const_cast<void **>(ready.pointers.data()), nullptr);
+    if (result == Success && eachKernel)
+      result = driver.streamSynchronize(context->stream());
+    if (result != Success)
+      driver.fail(result, "kernel '" + launch.kernel + "' (" + launch.name + ") failed on the GPU");
+  }
+
+  void show(const GpuProbe &probe, const StepSizes &sizes, samba_probe callback, void *user) {
+    int64_t rows = probe.ofRows ? sizes.rows : sizes.tokens;
+    std::vector<float> values(static_cast<size_t>(rows * probe.width));
+    if (!values.empty())
+      context->check(context->driver().memcpyDtoHAsync(values.data(), arena.address() + probe.offset,
+                                                       values.size() * sizeof(float), context->stream()),
+                     "copying a probe from the GPU");
+    context->synchronise("copying a probe from the GPU");
+    callback(user, static_cast<int32_t>(probe.index), values.data(), rows, probe.width);
+  }
+
+  const Artefact &artefact;
+  std::shared_ptr<const Context> context;
+  bool eachKernel;
+  LoadedImage image;
+  GraphCache graphs;
+  DeviceBuffer weights, arena, inputs, logitsBuffer, argmaxBuffer;
+  PinnedBuffer staging, hostLogits;
+  std::vector<ReadyProgram> programs;
+};
+
+} // namespace
+
+std::unique_ptr<Executor> samba::runtime::cuda::createCudaExecutor(const Artefact &artefact, const DeviceChoice &choice,
+                                                                   bool check) {
+  std::shared_ptr<const Driver> driver;
+  if (choice.kind == DeviceChoice::Kind::Virtual) {
+    driver = Driver::openVirtual();
+    auto configure = [&](const std::string &key, const std::string &value) {
+      if (!driver->isVirtual())
+        throw Error(SAMBA_ERROR_DEVICE, "libsamba-vgpu.so is not a virtual device");
+      driver->check(driver->vgpuConfigure(key.c_str(), value.c_str()),
+                    "virtual device: setting '" + key + "' to '" + value + "'");
+    };
+    configure("check", check ? "1" : "0");
+    for (const auto &[key, value] : choice.settings)
+      configure(key, value);
+  } else {
+    driver = Driver::open();
+  }
+  auto context = std::make_shared<Context>(std::move(driver), choice.ordinal);
+  return std::make_unique<CudaExecutor>(artefact, std::move(context), check);
+}
