@@ -85,7 +85,7 @@ check_sanitized() {
   export LSAN_OPTIONS=suppressions=$PWD/test/fuzz/leaks.supp:print_suppressions=0
   "$asan/bin/samba-runtime-tests" --gtest_brief=1 --gtest_filter=-StreamRun.MemoryIsFlat
   "$asan/bin/samba-frontend-tests" --gtest_brief=1
-  for name in manifest artefact state tokens tokenizer safetensors config; do
+  for name in manifest artefact state tokens tokenizer safetensors torch pickle config; do
     new=$(mktemp -d)
     echo "fuzz-$name"
     "$asan/bin/fuzz-$name" -seed=1 -runs=20000 -max_total_time="${FUZZ_SECONDS:-10}" -max_len=65536 -timeout=10 \

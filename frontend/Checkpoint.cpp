@@ -32,37 +32,67 @@ bool isPlainFileName(StringRef name) {
   return !name.empty() && name != "." && name != ".." && name.find_first_of(StringRef("/\\\0", 3)) == StringRef::npos;
 }
 
+constexpr StringLiteral kUsualFiles[] = {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+                                         "pytorch_model.bin.index.json"};
+
+/// The file of weights in a directory; its name alone.
+Expected<std::string> findWeights(StringRef directory) {
+  for (StringRef usual : kUsualFiles)
+    if (sys::fs::exists(joined(directory, usual)))
+      return usual.str();
+  std::vector<std::string> others;
+  std::error_code failed;
+  for (sys::fs::directory_iterator it(directory, failed), end; it != end && !failed; it.increment(failed)) {
+    StringRef name = sys::path::filename(it->path());
+    if (is_contained({".safetensors", ".pth", ".pt", ".bin", ".ckpt"}, sys::path::extension(name)))
+      others.push_back(name.str());
+  }
+  llvm::sort(others);
+  if (others.size() == 1)
+    return others.front();
+  return makeError(directory + ": expected model.safetensors, model.safetensors.index.json, pytorch_model.bin or one " +
+                   "other file of weights, found " +
+                   (others.empty() ? "none"
+                                   : Twine(others.size()) + ", " + quoted(others[0]) + " and " + quoted(others[1]) +
+                                         " among them; name one of them"));
+}
+
 } // namespace
 
-Expected<std::unique_ptr<Checkpoint>> Checkpoint::open(StringRef directory, StringRef weightsFile) {
-  if (!sys::fs::is_directory(directory))
-    return makeError(directory + ": expected a model directory, found " +
-                     (sys::fs::exists(directory) ? "a file" : "nothing"));
-  constexpr StringLiteral kSingle = "model.safetensors", kIndex = "model.safetensors.index.json";
-  if (weightsFile.empty())
-    weightsFile =
-        !sys::fs::exists(joined(directory, kSingle)) && sys::fs::exists(joined(directory, kIndex)) ? kIndex : kSingle;
-  std::string weightsPath = joined(directory, weightsFile);
-  if (!sys::fs::exists(weightsPath)) {
-    bool isDefault = weightsFile == kSingle;
-    bool pickled = sys::fs::exists(joined(directory, "pytorch_model.bin")) ||
-                   sys::fs::exists(joined(directory, "pytorch_model.bin.index.json"));
-    return makeError(directory + ": expected " + weightsFile + (isDefault ? " or model.safetensors.index.json" : "") +
-                     ", found " +
-                     (pickled     ? "pytorch_model.bin, which must be converted to safetensors"
-                      : isDefault ? "neither"
-                                  : "nothing"));
+Expected<std::unique_ptr<Checkpoint>> Checkpoint::open(StringRef path, StringRef weightsFile) {
+  std::string directory = path.str(), weightsPath = path.str();
+  if (sys::fs::is_directory(path)) {
+    std::string name = weightsFile.str();
+    if (name.empty()) {
+      Expected<std::string> found = findWeights(path);
+      if (!found)
+        return found.takeError();
+      name = std::move(*found);
+    }
+    weightsPath = joined(path, name);
+    if (!sys::fs::exists(weightsPath))
+      return makeError(path + ": expected " + name + ", found nothing");
+  } else if (!sys::fs::exists(path)) {
+    return makeError(path + ": expected a model directory or a file of weights, found nothing");
+  } else if (!weightsFile.empty()) {
+    return makeError(path + ": expected a model directory with " + weightsFile + " in it, found a file");
+  } else if (path.ends_with(".json") && !path.ends_with(".index.json")) {
+    return makeError(path + ": expected a model directory or a file of weights, found a JSON file");
+  } else {
+    directory = sys::path::parent_path(path).str();
+    if (directory.empty())
+      directory = ".";
   }
   std::unique_ptr<Checkpoint> result(new Checkpoint(directory));
-  Error failed = weightsFile.ends_with(".json") ? result->readIndex(weightsPath) : result->addShard(weightsPath);
-  if (failed)
+  bool isIndex = StringRef(weightsPath).ends_with(".json");
+  if (Error failed = isIndex ? result->readIndex(weightsPath) : result->addShard(weightsPath))
     return std::move(failed);
   result->listTensors();
   return std::move(result);
 }
 
 Error Checkpoint::addShard(StringRef shardPath) {
-  Expected<std::unique_ptr<SafeTensors>> file = SafeTensors::open(shardPath);
+  Expected<std::unique_ptr<WeightFile>> file = WeightFile::open(shardPath);
   if (!file)
     return file.takeError();
   for (const TensorInfo &info : (*file)->tensors()) {
@@ -135,7 +165,7 @@ Expected<TensorView> Checkpoint::lookup(StringRef name) const {
 }
 
 void Checkpoint::release(ArrayRef<uint8_t> bytes) const {
-  for (const std::unique_ptr<SafeTensors> &shard : shards)
+  for (const std::unique_ptr<WeightFile> &shard : shards)
     if (shard->file().contains(bytes))
       return shard->file().release(bytes);
 }

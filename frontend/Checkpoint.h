@@ -9,7 +9,7 @@
 #define FRONTEND_CHECKPOINT_H
 
 #include "dialect/WeightSource.h"
-#include "frontend/SafeTensors.h"
+#include "frontend/WeightFile.h"
 #include "llvm/ADT/StringMap.h"
 #include <memory>
 #include <string>
@@ -17,23 +17,26 @@
 
 namespace samba {
 
-/// All safetensors files of a directory as one source of weights: `model.safetensors`, or the shards that
-/// `model.safetensors.index.json` names. Immutable, so safe to use from several threads.
+/// The files of a model's weights as one source: safetensors or files of torch.save, one or several shards. Immutable,
+/// so safe to use from several threads.
 class Checkpoint : public WeightSource {
 public:
   struct Tensor {
-    const SafeTensors *file;
+    const WeightFile *file;
     const TensorInfo *info;
   };
 
-  /// `weightsFile` names another file of the directory to read, safetensors or (if it ends with ".json") an index.
-  /// Fails if a file is missing or invalid, if a tensor of the index is not in its shard or the other way round, and
-  /// if the index names a shard outside the directory.
-  static llvm::Expected<std::unique_ptr<Checkpoint>> open(llvm::StringRef directory, llvm::StringRef weightsFile = "");
+  /// `path` is a file of weights, an index of shards (if it ends with ".json"), or a directory. There the weights are
+  /// `weightsFile`, if it is given, or the first there is of `model.safetensors`, `model.safetensors.index.json`,
+  /// `pytorch_model.bin`, `pytorch_model.bin.index.json`, or the only other file with weights (.safetensors, .pth, .pt,
+  /// .bin, .ckpt). Fails if a file is missing or invalid, if a tensor of the index is not in its shard or the other way
+  /// round, and if the index names a shard outside the directory.
+  static llvm::Expected<std::unique_ptr<Checkpoint>> open(llvm::StringRef path, llvm::StringRef weightsFile = "");
 
+  /// The directory, also if a file of it was opened.
   const std::string &directory() const { return path; }
   /// Sorted by path. Paths and sizes (file().path(), file().bytes().size()) are for the manifest.
-  llvm::ArrayRef<std::unique_ptr<SafeTensors>> files() const { return shards; }
+  llvm::ArrayRef<std::unique_ptr<WeightFile>> files() const { return shards; }
   /// Sorted.
   llvm::ArrayRef<std::string> tensorNames() const { return names; }
   const Tensor *find(llvm::StringRef name) const;
@@ -48,7 +51,7 @@ private:
   void listTensors();
 
   std::string path;
-  std::vector<std::unique_ptr<SafeTensors>> shards;
+  std::vector<std::unique_ptr<WeightFile>> shards;
   llvm::StringMap<Tensor> tensors;
   std::vector<std::string> names;
 };

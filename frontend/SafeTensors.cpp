@@ -125,9 +125,11 @@ private:
 
 Expected<std::unique_ptr<SafeTensors>> SafeTensors::open(StringRef path) {
   Expected<MappedFile> file = MappedFile::open(path);
-  if (!file)
-    return file.takeError();
-  std::unique_ptr<SafeTensors> result(new SafeTensors(std::move(*file)));
+  return file ? read(std::move(*file)) : file.takeError();
+}
+
+Expected<std::unique_ptr<SafeTensors>> SafeTensors::read(MappedFile file) {
+  std::unique_ptr<SafeTensors> result(new SafeTensors(std::move(file)));
   if (Error failed = result->readHeader())
     return std::move(failed);
   if (Error failed = result->checkLayout())
@@ -197,20 +199,4 @@ Error SafeTensors::checkLayout() const {
     return makeError(mapping.path() + ": expected " + Twine(end) + " bytes of data, as the header says, found " +
                      Twine(data.size()));
   return Error::success();
-}
-
-const TensorInfo *SafeTensors::find(StringRef name) const {
-  auto it = llvm::lower_bound(infos, name, [](const TensorInfo &tensor, StringRef name) { return tensor.name < name; });
-  return it != infos.end() && it->name == name ? &*it : nullptr;
-}
-
-ArrayRef<uint8_t> SafeTensors::bytes(const TensorInfo &tensor) const {
-  return data.slice(tensor.begin, tensor.end - tensor.begin);
-}
-
-Expected<TensorView> SafeTensors::view(const TensorInfo &tensor) const {
-  if (!tensor.dtype)
-    return makeError(mapping.path() + ": tensor " + quoted(tensor.name) + ": expected F32, BF16 or F16, found " +
-                     tensor.dtypeName);
-  return TensorView{*tensor.dtype, tensor.shape, bytes(tensor)};
 }

@@ -249,7 +249,7 @@ private:
                               llvm::arrayRefFromStringRef(tokenizer->model),
                               {},
                               std::nullopt};
-    for (const std::unique_ptr<SafeTensors> &file : checkpoint->files())
+    for (const std::unique_ptr<WeightFile> &file : checkpoint->files())
       contents.sources.push_back({path::filename(file->file().path()).str(), file->file().bytes()});
 
     ArtefactOptions artefact;

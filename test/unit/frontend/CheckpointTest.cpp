@@ -75,13 +75,38 @@ TEST_F(CheckpointDir, LooksUpFromSeveralThreads) {
 }
 
 TEST_F(CheckpointDir, NamesWhatIsMissing) {
-  EXPECT_EQ(errorOf(Checkpoint::open(path("no"))), path("no") + ": expected a model directory, found nothing");
-  EXPECT_EQ(errorOf(Checkpoint::open(write("file", ""))), path("file") + ": expected a model directory, found a file");
-  EXPECT_EQ(errorOf(Checkpoint::open(dir)),
-            dir + ": expected model.safetensors or model.safetensors.index.json, found neither");
-  write("pytorch_model.bin", "");
-  EXPECT_EQ(errorOf(Checkpoint::open(dir)), dir + ": expected model.safetensors or model.safetensors.index.json, found "
-                                                  "pytorch_model.bin, which must be converted to safetensors");
+  const std::string kExpected = ": expected a model directory or a file of weights, found ";
+  EXPECT_EQ(errorOf(Checkpoint::open(path("no"))), path("no") + kExpected + "nothing");
+  EXPECT_EQ(errorOf(Checkpoint::open(write("config.json", ""))), path("config.json") + kExpected + "a JSON file");
+  EXPECT_EQ(errorOf(Checkpoint::open(path("config.json"), "x.safetensors")),
+            path("config.json") + ": expected a model directory with x.safetensors in it, found a file");
+  const std::string kUsual = dir +
+                             ": expected model.safetensors, model.safetensors.index.json, pytorch_model.bin or one "
+                             "other file of weights, found ";
+  EXPECT_EQ(errorOf(Checkpoint::open(dir)), kUsual + "none");
+  writeTensors("b.safetensors", kB, 4);
+  EXPECT_EQ(valueOf(Checkpoint::open(dir))->tensorNames(), llvm::ArrayRef<std::string>({"b"}));
+  write("a.pth", "");
+  EXPECT_EQ(errorOf(Checkpoint::open(dir)), kUsual + "2, 'a.pth' and 'b.safetensors' among them; name one of them");
+}
+
+TEST_F(CheckpointDir, OpensFiles) {
+  writeTensors("model-1.safetensors", kA, 8);
+  writeTensors("model-2.safetensors", kB, 4);
+  write("x.index.json", R"({"weight_map":{"a":"model-1.safetensors","b":"model-2.safetensors"}})");
+  auto one = valueOf(Checkpoint::open(path("model-1.safetensors"))),
+       both = valueOf(Checkpoint::open(path("x.index.json")));
+  EXPECT_EQ(one->tensorNames(), llvm::ArrayRef<std::string>({"a"}));
+  EXPECT_EQ(one->directory(), dir);
+  EXPECT_EQ(both->tensorNames(), llvm::ArrayRef<std::string>({"a", "b"}));
+}
+
+TEST_F(CheckpointDir, OpensTorchFiles) {
+  auto file = valueOf(Checkpoint::open(source("test/goldens/microsoft/tiny-a.pth")));
+  auto directory = valueOf(Checkpoint::open(source("test/goldens/microsoft")));
+  EXPECT_EQ(file->tensorNames(), directory->tensorNames());
+  EXPECT_EQ(file->tensorNames().size(), 24u);
+  EXPECT_EQ(valueOf(file->lookup("transformer.h.1.attn.attn.weight")).shape, (llvm::SmallVector<int64_t, 4>{192, 64}));
 }
 
 TEST_F(CheckpointDir, RefusesBadIndex) {
