@@ -1,12 +1,18 @@
 #!/usr/bin/env bash
-# Puts the tables of a result into docs/performance.md: benchmarks/update-docs.sh NAME (see run.sh).
+# Puts the tables of a result into docs/performance.md: benchmarks/update-docs.sh NAME (see run.sh and
+# fusion-matrix.sh). Sections whose result is not there stay as they are.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 name=${1:?usage: benchmarks/update-docs.sh NAME}
+ls "$here/results/$name".md "$here/results/$name"-*.md >/dev/null 2>&1 || {
+  echo "update-docs.sh: error: benchmarks/results has no result '$name'" >&2
+  exit 1
+}
 page=$here/../docs/performance.md
 
 # replace SECTION FILE: what stands between the two markers of a section.
 replace() {
+  [ -f "$2" ] || return 0
   grep -q "^<!-- $1: begin" "$page" && grep -q "^<!-- $1: end" "$page" || {
     echo "update-docs.sh: error: $page has no section $1" >&2
     exit 1
@@ -25,3 +31,4 @@ replace() {
 
 replace tests "$here/results/$name.md"
 replace kernels "$here/results/$name-kernels.md"
+replace fusion "$here/results/$name-fusion.md"

@@ -7,8 +7,8 @@
 
 #include "passes/CostModel.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "passes/Epilogues.h"
 #include "passes/MemoryLayout.h"
 
 using namespace mlir;
@@ -24,6 +24,14 @@ int64_t rowBytes(Type type) {
   return bytes;
 }
 
+/// Whether no buffer ever holds the result of an operation in a kernel: its only reader takes it from the loop.
+bool staysInRegisters(Value result) {
+  if (auto linear = result.getDefiningOp<LinearOp>(); linear && gateOf(linear))
+    return true;
+  return llvm::all_of(result.getUsers(),
+                      [](Operation *user) { return isa<arith::AddFOp, arith::TruncFOp>(user) && isEpilogue(user); });
+}
+
 } // namespace
 
 bool samba::isComputation(Operation *op) {
@@ -36,19 +44,6 @@ bool samba::isComputation(Operation *op) {
 bool samba::isActivation(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   return tensor && tensor.getRank() == 2 && tensor.isDynamicDim(0);
-}
-
-bool samba::isEpilogue(Operation *op) {
-  if (isa<arith::TruncFOp>(op)) { // its producer stores narrow
-    Operation *producer = op->getOperand(0).getDefiningOp();
-    return producer && op->getOperand(0).hasOneUse() && producer->getBlock() == op->getBlock();
-  }
-  if (!isa<arith::AddFOp>(op))
-    return false;
-  return llvm::any_of(op->getOperands(), [&](Value operand) {
-    auto linear = operand.getDefiningOp<LinearOp>();
-    return linear && linear->hasOneUse() && linear->getBlock() == op->getBlock();
-  });
 }
 
 double KernelCost::microseconds(const MachineCosts &machine) const {
@@ -135,7 +130,8 @@ KernelCost CostModel::costOfGroup(ArrayRef<Operation *> ops, Operation *whole) c
     cost.flops += opCost.flops;
     cost.exps += opCost.exps;
     cost.stateBytes += opCost.stateBytes;
-    cost.barriers += isComputation(op) && !(whole && isEpilogue(op));
+    if (isComputation(op) && !(whole && isEpilogue(op)))
+      cost.barriers += loopsOf(op);
     for (OpOperand &operand : op->getOpOperands())
       if (!readsWhole(operand) && !isInside(operand.get().getDefiningOp()))
         count(operand.get(), opCost.gatheredBytes);
@@ -146,7 +142,7 @@ KernelCost CostModel::costOfGroup(ArrayRef<Operation *> ops, Operation *whole) c
       bool leaves = !whole || llvm::any_of(result.getUsers(), [](Operation *user) { return isa<YieldOp>(user); });
       if (leaves)
         cost.activationBytes += bytesOf(result);
-      else if (!result.use_empty() && !llvm::all_of(result.getUsers(), isEpilogue))
+      else if (!staysInRegisters(result))
         cost.internalBytes += rowBytes(result.getType());
     }
   }

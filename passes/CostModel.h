@@ -86,9 +86,6 @@ bool isComputation(mlir::Operation *op);
 /// Rows of activations, as opposed to weights and the vectors of a step.
 bool isActivation(mlir::Type type);
 
-/// An addition in the kernel of the linear whose result only it reads: the linear's loop adds it.
-bool isEpilogue(mlir::Operation *op);
-
 } // namespace samba
 
 #endif // PASSES_COSTMODEL_H

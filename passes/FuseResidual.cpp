@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "passes/Epilogues.h"
 #include "passes/KernelFusion.h"
 #include "passes/Passes.h"
 

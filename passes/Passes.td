@@ -81,6 +81,23 @@ def SambaPlanMemory : Pass<"samba-plan-memory", "::mlir::ModuleOp"> {
   let dependentDialects = ["::samba::SambaDialect"];
 }
 
+def SambaApplySchedule : Pass<"samba-apply-schedule", "::mlir::ModuleOp"> {
+  let summary = "applies a script of the transform dialect";
+  let description = [{
+    Reads a module of the transform dialect from `file` and applies its named sequence `entry` to the module. A script
+    says in IR what a pipeline says in text, and more: which operations a pass is for (`transform.structured.match`,
+    `transform.apply_registered_pass "samba-fuse-norm" to %function`), in what order, and what to do if something is not
+    there. All passes of the project, of upstream and of plugins can be applied.
+
+    Fails if there is no such file or sequence, or if a transformation fails.
+  }];
+  let options = [
+    Option<"file", "file", "std::string", "\"\"", "the script">,
+    Option<"entry", "entry", "std::string", "\"__transform_main\"", "the named sequence">
+  ];
+  let dependentDialects = ["::mlir::transform::TransformDialect"];
+}
+
 //===----------------------------------------------------------------------===//
 // Costs
 //===----------------------------------------------------------------------===//

@@ -15,6 +15,7 @@
 #include "mlir/InitAllPasses.h"
 #include "passes/Passes.h"
 #include "passes/Pipelines.h"
+#include "tools/StageFile.h"
 
 void samba::registerDialects(mlir::DialectRegistry &registry) {
   registry.insert<SambaDialect>();
@@ -27,5 +28,6 @@ void samba::registerPasses() {
   registerSambaPipelines();
   registerSambaLoweringPasses();
   registerSambaInterpretPass();
+  registerStagePipeline();
   mlir::registerAllPasses();
 }

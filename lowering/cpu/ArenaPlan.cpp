@@ -79,7 +79,7 @@ private:
       return success();
     for (Value value : op->getResults())
       if (isRows(value) && !fusedRounding(value) && !result.results.contains(value))
-        add(value, number[op], lastUse(value));
+        add(value, firstWrite(op), lastUse(value));
     if (auto kernel = dyn_cast<KernelOp>(op))
       visitKernel(kernel);
     return success();
@@ -91,12 +91,22 @@ private:
     for (Operation &op : body) {
       if (isa<tensor::ExtractSliceOp>(op))
         continue;
-      if (auto linear = dyn_cast<LinearOp>(op); linear && fusedAddition(linear))
+      if (auto linear = dyn_cast<LinearOp>(op); linear && (fusedAddition(linear) || gateOf(linear)))
         continue;
       for (Value value : op.getResults())
         if (isRows(value) && !fusedRounding(value) && !llvm::is_contained(body.getTerminator()->getOperands(), value))
           add(value, number[kernel], number[kernel]);
     }
+  }
+
+  /// What an operation returns may be written earlier, by the one whose epilogue it is.
+  int64_t firstWrite(Operation *op) {
+    int64_t first = number[op];
+    if (isEpilogue(op))
+      for (Value operand : op->getOperands())
+        if (Operation *producer = operand.getDefiningOp(); producer && operand.hasOneUse())
+          first = std::min(first, firstWrite(producer));
+    return first;
   }
 
   int64_t lastUse(Value value) {
@@ -151,27 +161,6 @@ private:
 bool samba::isRows(Value value) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
   return type && type.getRank() > 0 && type.isDynamicDim(0);
-}
-
-arith::AddFOp samba::fusedAddition(LinearOp linear) {
-  if (!linear.getResult().hasOneUse())
-    return {};
-  auto addition = dyn_cast<arith::AddFOp>(*linear.getResult().user_begin());
-  if (!addition || addition->getBlock() != linear->getBlock())
-    return {};
-  Value other = addition.getLhs() == linear.getResult() ? addition.getRhs() : addition.getLhs();
-  Operation *definition = other.getDefiningOp();
-  return !definition || definition->isBeforeInBlock(linear) ? addition : arith::AddFOp();
-}
-
-arith::TruncFOp samba::fusedRounding(Value value) {
-  Operation *op = value.getDefiningOp();
-  if (!op || !value.hasOneUse() || !isa<RmsNormOp, SwigluOp, SelectiveScanOp, SlidingWindowAttentionOp>(op))
-    return {};
-  if (auto scan = dyn_cast<SelectiveScanOp>(op); scan && scan.getA().getType().getDimSize(1) > kScanStatesPerPass)
-    return {};
-  auto rounding = dyn_cast<arith::TruncFOp>(*value.user_begin());
-  return rounding && rounding->getBlock() == op->getBlock() ? rounding : arith::TruncFOp();
 }
 
 FailureOr<ArenaPlan> samba::planArena(func::FuncOp function, const llvm::StringMap<int64_t> &calleeSizes) {

@@ -16,24 +16,15 @@
 #define LOWERING_CPU_ARENAPLAN_H
 
 #include "dialect/Samba.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/DenseMap.h"
 
 namespace samba {
 
-/// The addition that a linear absorbs as its epilogue, or null: the only use of the linear's result, in the same
-/// block, with the other operand known before the linear.
-mlir::arith::AddFOp fusedAddition(LinearOp linear);
-
-/// The rounding that replaces a value: its only use, in the same block, and a value that is written once and not read
-/// again by its own operation. The value is then stored rounded. Else null.
-mlir::arith::TruncFOp fusedRounding(mlir::Value value);
-
 /// Where one function keeps its values.
 struct ArenaPlan {
-  /// Offset in bytes per token. Absent: results of the function (they live where the caller says), views, additions'
-  /// absorbed operands, states and weights.
+  /// Offset in bytes per token. Absent: results of the function (they live where the caller says), views, what
+  /// never leaves the registers of another loop, states and weights.
   llvm::DenseMap<mlir::Value, int64_t> offsets;
   /// Values that are written straight into a result of the function, by result number.
   llvm::DenseMap<mlir::Value, unsigned> results;

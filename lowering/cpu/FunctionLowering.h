@@ -73,6 +73,10 @@ private:
   mlir::LogicalResult lowerProbe(ProbeOp probe);
   mlir::LogicalResult lowerSlice(mlir::tensor::ExtractSliceOp slice);
   mlir::LogicalResult lowerLinear(LinearOp linear);
+  mlir::LogicalResult lowerSwiglu(SwigluOp swiglu);
+  /// One product, or two of the same rows for a gate, from the given columns on; `residual` may be null.
+  mlir::LogicalResult lowerProducts(mlir::ArrayRef<LinearOp> linears, mlir::ArrayRef<int64_t> columns,
+                                    mlir::Value residual, mlir::Value result);
   void lowerConvolution(CausalConv1dOp conv);
   void lowerScan(SelectiveScanOp scan);
   void lowerAttention(SlidingWindowAttentionOp attention);

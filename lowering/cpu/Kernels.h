@@ -18,6 +18,7 @@
 
 #include "dialect/Samba.h"
 #include "lowering/cpu/Emitter.h"
+#include "passes/Epilogues.h"
 
 namespace samba {
 
@@ -39,24 +40,31 @@ void emitRmsNorm(Emitter &e, mlir::Value x, mlir::Value weight, double eps, mlir
 void emitSwiglu(Emitter &e, mlir::Value gate, mlir::Value up, mlir::Value result);
 void emitAdd(Emitter &e, mlir::Value x, mlir::Value y, mlir::Value result);
 
-/// Linear.cpp: result = x weight^T + bias + residual; `bias` and `residual` may be null. `weight` is `[N/W, K, W]` in
-/// panels of f32, or `[N/W, K/2, 2 W]` in panels of bf16 pairs; `x` is f32 or bf16.
-void emitLinear(Emitter &e, mlir::Value x, mlir::Value weight, LayoutAttr layout, mlir::Value bias,
-                mlir::Value residual, mlir::Value result);
-
-/// LinearQuant.cpp: the same for a weight of `#samba.quant` panels, `[N/W, groups, block bytes]`, and quantised rows,
-/// `[T, row bytes]` (both i8; see the attribute for what is in them).
-void emitQuantizeRows(Emitter &e, mlir::Value x, QuantAttr quant, mlir::Value result);
-void emitQuantLinear(Emitter &e, mlir::Value x, mlir::Value weight, QuantAttr quant, mlir::Value bias,
-                     mlir::Value residual, mlir::Value result);
+/// Panels of a weight whose product with the rows is wanted.
+struct LinearPart {
+  mlir::Value weight, bias; // `bias` may be null
+  int64_t firstColumn = 0;  // of the product: the first that is wanted, at the start of a panel
+};
 
 /// What a linear does with a finished piece of its result (Linear.cpp).
 struct LinearEpilogue {
-  mlir::Value bias, residual, result; // the first two may be null
+  mlir::Value residual, result; // `residual` may be null
 
-  /// Takes the first `lanes` lanes of `sum`.
-  void emit(Emitter &e, mlir::Value row, mlir::Value column, mlir::Value sum, int64_t lanes) const;
+  /// Takes the first `lanes` lanes of the sums of each part: one, or those of gate and up.
+  void emit(Emitter &e, llvm::ArrayRef<LinearPart> parts, mlir::Value row, mlir::Value column, mlir::ValueRange sums,
+            int64_t lanes) const;
 };
+
+/// Linear.cpp: result = x weight^T + bias + residual of one part, silu(gate) * up + residual of two. A weight is
+/// `[N/W, K, W]` in panels of f32, or `[N/W, K/2, 2 W]` in panels of bf16 pairs; `x` is f32 or bf16.
+void emitLinear(Emitter &e, mlir::Value x, llvm::ArrayRef<LinearPart> parts, LayoutAttr layout,
+                const LinearEpilogue &epilogue);
+
+/// LinearQuant.cpp: the same for weights of `#samba.quant` panels, `[N/W, groups, block bytes]`, and quantised rows,
+/// `[T, row bytes]` (both i8; see the attribute for what is in them).
+void emitQuantizeRows(Emitter &e, mlir::Value x, QuantAttr quant, mlir::Value result);
+void emitQuantLinear(Emitter &e, mlir::Value x, llvm::ArrayRef<LinearPart> parts, QuantAttr quant,
+                     const LinearEpilogue &epilogue);
 
 /// Runs `body(first row, rows)` for tiles of `tileRows` rows and, for the rest, of its halves (Linear.cpp).
 void forRowTiles(Emitter &e, mlir::Value rows, int64_t tileRows,
@@ -69,10 +77,6 @@ void emitRotary(Emitter &e, mlir::Value x, mlir::Value table, mlir::Value result
 /// Convolution.cpp: `weight` is `[K, D]`.
 void emitCausalConv1d(Emitter &e, mlir::Value x, mlir::Value weight, mlir::Value bias, mlir::Value segments,
                       const StateBuffer &state, Activation activation, mlir::Value result);
-
-/// States of a scan that fit the registers. With more, the scan adds to its result in several passes, so the result
-/// must not be stored rounded.
-constexpr int64_t kScanStatesPerPass = 16;
 
 /// Scan.cpp: `A` is `[N, E]`; D, z and deltaBias may be null.
 struct ScanBuffers {

@@ -27,13 +27,12 @@ namespace {
 
 class LinearEmitter {
 public:
-  LinearEmitter(Emitter &e, Value x, Value weight, LayoutAttr layout, Value bias, Value residual, Value result)
-      : e(e), x(x), weight(weight), epilogue{bias, residual, result} {
+  LinearEmitter(Emitter &e, Value x, ArrayRef<LinearPart> products, LayoutAttr layout, const LinearEpilogue &epilogue)
+      : e(e), x(x), products(products), epilogue(epilogue) {
     panelWidth = layout.getWidth();
     pairs = layout.getInterleave() == 2;
     depth = cast<MemRefType>(x.getType()).getDimSize(1);
-    outputs = cast<MemRefType>(result.getType()).getDimSize(1);
-    panels = cast<MemRefType>(weight.getType()).getDimSize(0);
+    outputs = cast<MemRefType>(epilogue.result.getType()).getDimSize(1);
     lanes = panelWidth % e.target.lanes() ? panelWidth : e.target.lanes();
     parts = panelWidth / lanes;
     bool narrowRows = cast<MemRefType>(x.getType()).getElementType().isBF16();
@@ -41,8 +40,8 @@ public:
   }
 
   void emit() {
-    e.parallel({e.index(panels)}, [&](ValueRange item) {
-      panel = item[0];
+    e.parallel({e.index(llvm::divideCeil(outputs, panelWidth))}, [&](ValueRange item) {
+      block = item[0];
       forRowTiles(e, e.rows(x), e.target.tileRows, [&](Value row, int64_t rows) { emitTile(row, rows); });
     });
   }
@@ -104,7 +103,10 @@ private:
     return call.getResults();
   }
 
-  void emitTile(Value firstRow, int64_t rows) {
+  /// The products of a tile with the panel of one part.
+  SmallVector<Value> sumsOf(const LinearPart &product, Value firstRow, int64_t rows) {
+    weight = product.weight;
+    panel = e.add(block, product.firstColumn / panelWidth);
     int64_t groups = pairs ? depth / 2 : depth, size = rows * parts;
     int64_t sets = std::clamp<int64_t>(e.target.tileRows / (2 * rows), 1, std::max<int64_t>(1, groups));
     int64_t whole = groups - groups % sets;
@@ -125,31 +127,49 @@ private:
         sums[i] = e.addf(sums[i], sums[kept * size + i]);
       sets = kept;
     }
-    e.strip(panel, outputs, panelWidth, [&](Value column, int64_t present) {
+    sums.resize(size);
+    return sums;
+  }
+
+  // One panel after the other: two streams of weights at once are slower than one. The sums of the first wait.
+  void emitTile(Value firstRow, int64_t rows) {
+    SmallVector<SmallVector<Value>> sums;
+    for (const LinearPart &product : products)
+      sums.push_back(sumsOf(product, firstRow, rows));
+    e.strip(block, outputs, panelWidth, [&](Value column, int64_t present) {
       for (int64_t r = 0; r < rows; ++r)
-        for (int64_t part = 0; part * lanes < present; ++part)
-          epilogue.emit(e, e.add(firstRow, r), e.add(column, part * lanes), sums[r * parts + part],
+        for (int64_t part = 0; part * lanes < present; ++part) {
+          auto own = llvm::map_to_vector(sums, [&](ArrayRef<Value> all) { return all[r * parts + part]; });
+          epilogue.emit(e, products, e.add(firstRow, r), e.add(column, part * lanes), own,
                         std::min(lanes, present - part * lanes));
+        }
     });
   }
 
   Emitter &e;
-  Value x, weight, panel;
+  Value x, block;      // block: the number of the panel of results
+  Value weight, panel; // of the part that is being multiplied
+  ArrayRef<LinearPart> products;
   LinearEpilogue epilogue;
-  int64_t panels, depth, panelWidth, outputs;
+  int64_t depth, panelWidth, outputs;
   int64_t lanes, parts; // of an accumulator; accumulators per row of a tile
   bool pairs, dot;
 };
 
 } // namespace
 
-void LinearEpilogue::emit(Emitter &e, Value row, Value column, Value sum, int64_t lanes) const {
-  sum = e.head(sum, lanes);
-  if (bias)
-    sum = e.addf(sum, e.load(bias, column, lanes));
+void LinearEpilogue::emit(Emitter &e, ArrayRef<LinearPart> parts, Value row, Value column, ValueRange sums,
+                          int64_t lanes) const {
+  SmallVector<Value> values;
+  for (auto [part, sum] : llvm::zip_equal(parts, sums)) {
+    values.push_back(e.head(sum, lanes));
+    if (part.bias)
+      values.back() = e.addf(values.back(), e.load(part.bias, e.add(column, part.firstColumn), lanes));
+  }
+  Value value = values.size() == 2 ? e.mulf(e.silu(values[0]), values[1]) : values[0];
   if (residual)
-    sum = e.addf(sum, e.load(residual, {row, column}, lanes));
-  e.store(sum, result, {row, column});
+    value = e.addf(value, e.load(residual, {row, column}, lanes));
+  e.store(value, result, {row, column});
 }
 
 void samba::forRowTiles(Emitter &e, Value rows, int64_t tileRows,
@@ -164,6 +184,7 @@ void samba::forRowTiles(Emitter &e, Value rows, int64_t tileRows,
   }
 }
 
-void samba::emitLinear(Emitter &e, Value x, Value weight, LayoutAttr layout, Value bias, Value residual, Value result) {
-  LinearEmitter(e, x, weight, layout, bias, residual, result).emit();
+void samba::emitLinear(Emitter &e, Value x, ArrayRef<LinearPart> parts, LayoutAttr layout,
+                       const LinearEpilogue &epilogue) {
+  LinearEmitter(e, x, parts, layout, epilogue).emit();
 }

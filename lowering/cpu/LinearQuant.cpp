@@ -44,11 +44,10 @@ void storeWord(Emitter &e, Value scalar, Value memory, ValueRange place) {
 
 class QuantLinearEmitter {
 public:
-  QuantLinearEmitter(Emitter &e, Value x, Value weight, QuantAttr quant, LinearEpilogue epilogue)
-      : e(e), x(x), weight(weight), quant(quant), epilogue(epilogue) {
-    auto type = cast<MemRefType>(weight.getType());
-    panels = type.getDimSize(0);
-    groups = type.getDimSize(1);
+  QuantLinearEmitter(Emitter &e, Value x, ArrayRef<LinearPart> products, QuantAttr quant,
+                     const LinearEpilogue &epilogue)
+      : e(e), x(x), products(products), quant(quant), epilogue(epilogue) {
+    groups = cast<MemRefType>(products.front().weight.getType()).getDimSize(1);
     outputs = cast<MemRefType>(epilogue.result.getType()).getDimSize(1);
     int64_t width = quant.getWidth();
     lanes = width % e.target.lanes() ? width : e.target.lanes();
@@ -59,16 +58,18 @@ public:
   void emit() {
     // Integer and f32 accumulators share the registers, so the tile has half as many rows.
     int64_t tileRows = std::max<int64_t>(1, e.target.tileRows / 2);
-    e.parallel({e.index(panels)}, [&](ValueRange item) {
-      panel = item[0];
+    e.parallel({e.index(llvm::divideCeil(outputs, quant.getWidth()))}, [&](ValueRange item) {
+      block = item[0];
       forRowTiles(e, e.rows(x), tileRows, [&](Value row, int64_t rows) { emitTile(row, rows); });
     });
   }
 
 private:
-  void emitTile(Value firstRow, int64_t rows) {
+  SmallVector<Value> sumsOf(const LinearPart &product, Value firstRow, int64_t rows) {
+    weight = product.weight;
+    panel = e.add(block, product.firstColumn / quant.getWidth());
     SmallVector<Value> zero(rows * parts, e.splat(0, lanes));
-    SmallVector<Value> sums = e.loop(e.index(0), e.index(groups), 1, zero, [&](Value group, ValueRange carried) {
+    return e.loop(e.index(0), e.index(groups), 1, zero, [&](Value group, ValueRange carried) {
       SmallVector<Value> products = multiplyGroup(firstRow, rows, group), scales, next;
       for (int64_t part = 0; part < parts; ++part) {
         Value bytes = e.loadRaw(weight, {panel, group, e.index(4 * part * lanes)}, 4 * lanes);
@@ -84,11 +85,19 @@ private:
       }
       return next;
     });
-    e.strip(panel, outputs, quant.getWidth(), [&](Value column, int64_t present) {
+  }
+
+  void emitTile(Value firstRow, int64_t rows) {
+    SmallVector<SmallVector<Value>> sums;
+    for (const LinearPart &product : products)
+      sums.push_back(sumsOf(product, firstRow, rows));
+    e.strip(block, outputs, quant.getWidth(), [&](Value column, int64_t present) {
       for (int64_t r = 0; r < rows; ++r)
-        for (int64_t part = 0; part * lanes < present; ++part)
-          epilogue.emit(e, e.add(firstRow, r), e.add(column, part * lanes), sums[r * parts + part],
+        for (int64_t part = 0; part * lanes < present; ++part) {
+          auto own = llvm::map_to_vector(sums, [&](ArrayRef<Value> all) { return all[r * parts + part]; });
+          epilogue.emit(e, products, e.add(firstRow, r), e.add(column, part * lanes), own,
                         std::min(lanes, present - part * lanes));
+        }
     });
   }
 
@@ -170,10 +179,12 @@ private:
   }
 
   Emitter &e;
-  Value x, weight, panel;
+  Value x, block;      // block: the number of the panel of results
+  Value weight, panel; // of the part that is being multiplied
+  ArrayRef<LinearPart> products;
   QuantAttr quant;
   LinearEpilogue epilogue;
-  int64_t panels, groups, outputs, lanes, parts;
+  int64_t groups, outputs, lanes, parts;
   bool machineDot; // the target's dot product of bytes fits
 };
 
@@ -227,7 +238,7 @@ void samba::emitQuantizeRows(Emitter &e, Value x, QuantAttr quant, Value result)
   });
 }
 
-void samba::emitQuantLinear(Emitter &e, Value x, Value weight, QuantAttr quant, Value bias, Value residual,
-                            Value result) {
-  QuantLinearEmitter(e, x, weight, quant, {bias, residual, result}).emit();
+void samba::emitQuantLinear(Emitter &e, Value x, ArrayRef<LinearPart> parts, QuantAttr quant,
+                            const LinearEpilogue &epilogue) {
+  QuantLinearEmitter(e, x, parts, quant, epilogue).emit();
 }

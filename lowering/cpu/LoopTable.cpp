@@ -16,15 +16,25 @@
 using namespace mlir;
 using namespace samba;
 
-DictionaryAttr samba::describeLoops(Operation *op, StringRef name) {
-  Builder b(op->getContext());
+// One row, of a sequence that has seen nothing.
+static OpCost costOfRow(Operation *op) {
   Workload one;
   one.context = 0;
-  OpCost cost = getCost(op, one);
-  int64_t weightBytes = 0;
+  return getCost(op, one);
+}
+
+static int64_t weightBytesOf(Operation *op) {
+  int64_t bytes = 0;
   for (Type type : op->getOperandTypes())
     if (isWeightArgument(type) && !isa<EmbeddingOp>(op))
-      weightBytes += packedSizeInBytes(cast<RankedTensorType>(type));
+      bytes += packedSizeInBytes(cast<RankedTensorType>(type));
+  return bytes;
+}
+
+DictionaryAttr samba::describeLoops(Operation *op, StringRef name) {
+  Builder b(op->getContext());
+  OpCost cost = costOfRow(op);
+  int64_t weightBytes = weightBytesOf(op);
   SmallVector<NamedAttribute> entries{{"name", b.getStringAttr(name)},
                                       {"op", b.getStringAttr(op->getName().stripDialect())},
                                       {"flops", b.getI64IntegerAttr(cost.flops)},
@@ -33,6 +43,22 @@ DictionaryAttr samba::describeLoops(Operation *op, StringRef name) {
   if (auto attention = dyn_cast<SlidingWindowAttentionOp>(op))
     entries.emplace_back("flops_per_key", b.getI64IntegerAttr(4 * attention.getNumHeads() * attention.getHeadDim()));
   return b.getDictionaryAttr(entries);
+}
+
+DictionaryAttr samba::describeGate(const FusedGate &fused, SwigluOp swiglu, StringRef name) {
+  Builder b(swiglu.getContext());
+  OpCost gate = costOfRow(fused.gate), swish = costOfRow(swiglu);
+  int64_t flops = gate.flops, weightBytes = weightBytesOf(fused.gate);
+  if (fused.up != fused.gate) {
+    flops += costOfRow(fused.up).flops;
+    weightBytes += weightBytesOf(fused.up);
+  }
+  return b.getDictionaryAttr({{"name", b.getStringAttr(name)},
+                              {"op", b.getStringAttr(fused.gate->getName().stripDialect())},
+                              {"flops", b.getI64IntegerAttr(flops)},
+                              {"exps", b.getI64IntegerAttr(swish.exps)},
+                              {"weight_bytes", b.getI64IntegerAttr(weightBytes)},
+                              {"epilogue_flops", b.getI64IntegerAttr(swish.flops)}});
 }
 
 // Probes have no place in the table: profiles are taken without them.

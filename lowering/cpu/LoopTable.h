@@ -9,9 +9,9 @@
 // is in, if it knows their order: that is the loop table, which goes into the manifest. It costs the code nothing.
 //
 // The table has an entry for each function: its loops and calls in order. A loop is
-//   {name, op, flops, exps, weight_bytes[, flops_per_key]}
-// with flops and exponentials per row, the bytes of weights that one pass reads, and for attention the flops per row
-// and visible key. A call is {call, layer}.
+//   {name, op, flops, exps, weight_bytes[, flops_per_key][, epilogue_flops]}
+// with flops and exponentials per row, the bytes of weights that one pass reads, for attention the flops per row and
+// visible key, and for products the flops of what else their loop computes. A call is {call, layer}.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,11 +20,15 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "passes/Epilogues.h"
 
 namespace samba {
 
 /// The description of an operation's loops; `name` is that of its kernel.
 mlir::DictionaryAttr describeLoops(mlir::Operation *op, llvm::StringRef name);
+
+/// The description of the one loop of a SwiGLU and the products that it is computed from.
+mlir::DictionaryAttr describeGate(const FusedGate &fused, SwigluOp swiglu, llvm::StringRef name);
 
 /// Collects the `samba.loop` attributes of lowered functions into the module's attribute `samba.loops`.
 void recordLoopTable(mlir::ModuleOp module);

@@ -67,11 +67,7 @@ LogicalResult FunctionLowering::lowerOp(Operation *op) {
         emitQuantizeRows(e, x, op.getQuant(), destination(op.getResult(), e.rows(x)));
         return success();
       })
-      .Case([&](SwigluOp op) {
-        Value gate = buffer(op.getGate());
-        emitSwiglu(e, gate, buffer(op.getUp()), destination(op.getResult(), e.rows(gate)));
-        return success();
-      })
+      .Case([&](SwigluOp swiglu) { return lowerSwiglu(swiglu); })
       .Case([&](arith::AddFOp op) -> LogicalResult {
         if (buffers.contains(op.getResult())) // the epilogue of a linear
           return success();
@@ -130,6 +126,8 @@ LogicalResult FunctionLowering::lowerSlice(tensor::ExtractSliceOp slice) {
       ShapedType::isDynamic(offsets[1]) || slice.getStaticStrides() != ArrayRef<int64_t>({1, 1}) ||
       !type.isDynamicDim(0))
     return slice.emitOpError() << "expected a slice of columns of a matrix of rows";
+  if (auto linear = slice.getSource().getDefiningOp<LinearOp>(); linear && gateOf(linear))
+    return success();
   Value from = buffer(slice.getSource());
   SmallVector<OpFoldResult> zeroAnd{e.b.getIndexAttr(0), e.b.getIndexAttr(offsets[1])};
   SmallVector<OpFoldResult> sizes{e.rows(from), e.b.getIndexAttr(type.getDimSize(1))};
@@ -138,7 +136,9 @@ LogicalResult FunctionLowering::lowerSlice(tensor::ExtractSliceOp slice) {
   return success();
 }
 
-LogicalResult FunctionLowering::lowerLinear(LinearOp linear) {
+LogicalResult FunctionLowering::lowerProducts(ArrayRef<LinearOp> linears, ArrayRef<int64_t> columns, Value residual,
+                                              Value result) {
+  LinearOp linear = linears.front();
   auto quant = dyn_cast_or_null<QuantAttr>(encodingOf(linear.getWeight()));
   if (quant && !quant.getWidth())
     return linear.emitOpError() << "expected the weight in panels, got " << linear.getWeight().getType()
@@ -147,17 +147,38 @@ LogicalResult FunctionLowering::lowerLinear(LinearOp linear) {
   LayoutKind wanted = narrow ? LayoutKind::PanelPairs : LayoutKind::Panel;
   if (!quant && failed(expectLayout(linear, "the weight", linear.getWeight(), wanted)))
     return failure();
-  Value x = buffer(linear.getX()), residual, result = linear.getResult();
+  Value x = buffer(linear.getX());
+  SmallVector<LinearPart> parts;
+  for (auto [i, column] : llvm::enumerate(columns)) {
+    LinearOp product = linears[i];
+    parts.push_back({buffer(product.getWeight()), buffer(product.getBias()), column});
+  }
+  LinearEpilogue epilogue{buffer(residual), destination(result, e.rows(x))};
+  if (quant)
+    emitQuantLinear(e, x, parts, quant, epilogue);
+  else
+    emitLinear(e, x, parts, layoutOf(linear.getWeight()), epilogue);
+  return success();
+}
+
+LogicalResult FunctionLowering::lowerLinear(LinearOp linear) {
+  if (gateOf(linear)) // computed with the gate
+    return success();
+  Value residual, result = linear.getResult();
   if (arith::AddFOp addition = fusedAddition(linear)) {
-    residual = buffer(addition.getLhs() == result ? addition.getRhs() : addition.getLhs());
+    residual = addition.getLhs() == result ? addition.getRhs() : addition.getLhs();
     result = addition.getResult();
   }
-  Value weight = buffer(linear.getWeight()), bias = buffer(linear.getBias());
-  Value to = destination(result, e.rows(x));
-  if (quant)
-    emitQuantLinear(e, x, weight, quant, bias, residual, to);
-  else
-    emitLinear(e, x, weight, layoutOf(linear.getWeight()), bias, residual, to);
+  return lowerProducts(linear, 0, residual, result);
+}
+
+LogicalResult FunctionLowering::lowerSwiglu(SwigluOp swiglu) {
+  if (std::optional<FusedGate> fused = fusedGate(swiglu)) {
+    e.loopInfo = describeGate(*fused, swiglu, kernelName);
+    return lowerProducts({fused->gate, fused->up}, {fused->gateColumn, fused->upColumn}, {}, swiglu.getResult());
+  }
+  Value gate = buffer(swiglu.getGate());
+  emitSwiglu(e, gate, buffer(swiglu.getUp()), destination(swiglu.getResult(), e.rows(gate)));
   return success();
 }
 

@@ -4,6 +4,7 @@ tests FILE CONFIG        results of tests with --json: rates, statistics, bounds
 kernels FILE CONFIG      results of --ops with --json, of a prompt step and a generation step, in this order
 trace FILE STEPS         a trace: steps, layers and kernels lie in each other, spans of a thread do not overlap
 limits FILE COUNT        results of --limits with --json, for COUNT numbers of threads
+matrix FILE              a result of --fusion-matrix=residual,block: variants, what they save, changes
 interrupt COMMAND...     SIGINT ends the command early, with exit code 130 and a whole result
 """
 import json
@@ -148,6 +149,42 @@ def check_limits(path, count):
             require(line[key] is None or line[key] > 1e8, f"a limit or nothing as {key}")
 
 
+def check_matrix(path):
+    result = read(path)
+    matrix = result["fusion_matrix"]
+    variants = {row["name"]: row for row in matrix["variants"]}
+    require(list(variants) == ["none", "default", "all", "only residual", "only block", "default without residual",
+                               "default with block", "all without residual", "all without block"], "the variants in order")
+    size = lambda cost: sum(cost[key] for key in ("activation_bytes", "weight_bytes", "state_bytes"))
+    for name, row in variants.items():
+        against = variants[row["against"]]
+        require(row["barriers_saved"] == against["barriers"] - row["barriers"], f"{name}: a difference of barriers")
+        for step in "decode", "prefill":
+            require(row["bytes_saved"][step] == size(against["predicted"][step]) - size(row["predicted"][step]),
+                    f"{name}: a difference of bytes")
+            require(row["predicted"][step]["barriers"] == row["barriers"],
+                    f"{name}: {row['barriers']} barriers as in the code, predicted {row['predicted'][step]['barriers']}")
+    require(variants["only residual"]["barriers_saved"] > 0, "barriers that the residual saves")
+    require(variants["default without residual"]["barriers_saved"] < 0, "barriers that its absence costs")
+    require(variants["none"]["kernels"] > variants["all"]["kernels"], "fewer kernels with all fusions")
+    groups = {}
+    for row in matrix["tests"]:
+        groups.setdefault((row["test"], row["threads"]), {})[row["name"]] = row
+    require(len(groups) == 2, "a prompt and a generation")
+    for rows in groups.values():
+        require(len(rows) == len(variants) + 1, "a row for each variant, and the control")
+        for name, row in rows.items():
+            against = rows[variants[name]["against"] if name in variants else "none"]
+            if row is against:
+                require(row["change"] is None, "no change of what is compared with itself")
+                continue
+            changes = [100 * (b / a - 1) for a, b in zip(row["repetitions"], against["repetitions"])]
+            close(row["change"]["median"], statistics.median(changes), f"{name}: change")
+            require(row["change"]["lower_quartile"] <= row["change"]["median"] <= row["change"]["upper_quartile"], "quartiles")
+            twin = name in variants and variants[name]["same_code_as"]
+            require(not twin or rows[twin]["repetitions"] == row["repetitions"], f"{name}: measured with its twin")
+
+
 def check_interrupt(*command):
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
@@ -160,5 +197,5 @@ def check_interrupt(*command):
     require(json.loads(out)["tests"][0]["repetitions"], "the repetitions that were done")
 
 
-{"tests": check_tests, "kernels": check_kernels, "trace": check_trace, "limits": check_limits,
+{"tests": check_tests, "kernels": check_kernels, "trace": check_trace, "limits": check_limits, "matrix": check_matrix,
  "interrupt": check_interrupt}[sys.argv[1]](*sys.argv[2:])

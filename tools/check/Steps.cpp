@@ -54,6 +54,19 @@ llvm::Error collect(llvm::StringRef text, const std::string &prefix, const std::
 
 } // namespace
 
+llvm::Expected<std::vector<std::string>> samba::itemsOf(llvm::StringRef text) {
+  std::vector<std::string> items;
+  while (!(text = text.trim()).empty()) {
+    size_t end = endOfItem(text);
+    llvm::StringRef item = text.take_front(end).rtrim();
+    if (item.empty())
+      return llvm::createStringError("expected a pass before ','");
+    items.push_back(item.str());
+    text = text.drop_front(std::min(end + 1, text.size()));
+  }
+  return items;
+}
+
 llvm::Expected<std::vector<PassStep>> samba::stepsOf(llvm::StringRef pipeline) {
   std::vector<PassStep> steps;
   std::string text = pipeline.trim().str();

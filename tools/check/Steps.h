@@ -26,6 +26,10 @@ struct PassStep {
 llvm::Expected<std::vector<PassStep>> stepsOf(llvm::StringRef pipeline);
 std::vector<PassStep> stepsOf(mlir::OpPassManager &pm);
 
+/// What stands between the commas outside of all brackets: "a{x=1,2}" and "func.func(b,c)" of "a{x=1,2},
+/// func.func(b,c)".
+llvm::Expected<std::vector<std::string>> itemsOf(llvm::StringRef pipeline);
+
 /// All in one: "builtin.module(a,b)" of "builtin.module(a)" and "builtin.module(b)".
 std::string joinSteps(llvm::ArrayRef<PassStep> steps);
 

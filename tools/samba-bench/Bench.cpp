@@ -8,6 +8,7 @@
 #include "tools/samba-bench/Bench.h"
 
 #include "tools/samba-bench/Statistics.h"
+#include "tools/samba-bench/TestRun.h"
 #include "tools/samba-run/Console.h"
 
 #include <algorithm>
@@ -24,80 +25,6 @@ namespace {
 constexpr double probeSeconds = 0.03;
 // Limits are measured again after each repetition that is long beside the probe.
 constexpr double longRepetition = 0.25;
-
-struct Test {
-  int64_t prompt, generate, batch, depth;
-
-  const char *kind() const { return generate == 0 ? "prompt" : prompt == 0 ? "generation" : "mixed"; }
-  int64_t tokens() const { return batch * (prompt + generate); }
-  std::string name() const {
-    if (generate == 0)
-      return "prompt " + std::to_string(prompt);
-    std::string name = prompt == 0 ? "generate " + std::to_string(generate)
-                                   : "mixed " + std::to_string(prompt) + "+" + std::to_string(generate);
-    if (depth > 0)
-      name += " at " + std::to_string(depth);
-    return batch > 1 ? name + " x " + std::to_string(batch) : name;
-  }
-};
-
-std::vector<Test> testsOf(const Options &options) {
-  std::vector<Test> tests;
-  for (int64_t prompt : options.prompts)
-    tests.push_back({prompt, 0, 1, 0});
-  for (int64_t batch : options.batches)
-    for (int64_t depth : options.depths) {
-      for (int64_t generate : options.generations)
-        tests.push_back({0, generate, batch, depth});
-      for (auto [prompt, generate] : options.mixed)
-        tests.push_back({prompt, generate, batch, depth});
-    }
-  return tests;
-}
-
-class TestRun {
-public:
-  TestRun(const Test &test, const Model &model, const Options &options, Snapshots &snapshots)
-      : test(test), model(model) {
-    if (test.depth > 0)
-      start = &snapshotAt(test.depth, model, options.seed, snapshots);
-    prompt = randomTokens(test.prompt, model.vocabSize(), options.seed + 1);
-    generated = randomTokens(test.generate * test.batch, model.vocabSize(), options.seed + 2);
-    for (int64_t i = 0; i < test.batch; ++i)
-      sessions.emplace_back(model);
-    logits.resize(static_cast<size_t>(test.batch) * static_cast<size_t>(model.vocabSize()));
-  }
-
-  /// One repetition, in seconds.
-  double run() {
-    for (Session &session : sessions)
-      if (start)
-        check(samba_session_restore(session.get(), start->data(), start->size(), test.depth));
-      else
-        session.reset();
-    double begin = now();
-    if (test.prompt > 0)
-      for (Session &session : sessions)
-        session.evaluate(prompt.data(), prompt.size(), SAMBA_ROWS_LAST, logits.data(), logits.size());
-    std::vector<samba_segment> segments;
-    for (int64_t i = 0; i < test.generate; ++i) {
-      segments.clear();
-      for (int64_t s = 0; s < test.batch; ++s)
-        segments.push_back(
-            {sessions[static_cast<size_t>(s)].get(), &generated[static_cast<size_t>(i * test.batch + s)], 1});
-      model.evaluate(segments, SAMBA_ROWS_LAST, logits);
-    }
-    return now() - begin;
-  }
-
-private:
-  const Test &test;
-  const Model &model;
-  const std::vector<char> *start = nullptr;
-  std::vector<int32_t> prompt, generated;
-  std::vector<Session> sessions;
-  std::vector<float> logits;
-};
 
 /// The steps that a test consists of.
 std::vector<Step> stepsOf(const Test &test, int64_t chunk) {

@@ -56,6 +56,7 @@ Flags flagsOf(Options &options, int &formats) {
       {"--limits", [&] { options.limits = true; }},
       {"--progress", [&] { options.progress = true; }},
       {"--ops", [&] { options.ops = Ops::Kernels; }},
+      {"--fusion-matrix", [&] { options.fusionMatrix = true; }},
       {"--json", format(Format::Json)},
       {"--csv", format(Format::Csv)},
       {"--md", format(Format::Markdown)},
@@ -99,6 +100,8 @@ Values valuesOf(Options &options) {
       {"--trace", text(options.trace)},
       {"--compare", text(options.compare)},
       {"--show", text(options.show)},
+      {"--precision", text(options.precision)},
+      {"--keep", text(options.keep)},
   };
   for (auto [name, other] : {std::pair("--prompt", "-p"),
                              {"--generate", "-n"},
@@ -119,12 +122,18 @@ void checkCombination(const Options &options, int formats) {
     throw UsageError("--limits can only be combined with -t and a format");
   if (options.show && (!options.models.empty() || tests || profile))
     throw UsageError("--show can only be combined with --compare and a format");
-  if (!options.limits && !options.show && options.models.empty())
+  if (!options.limits && !options.show && !options.fusionMatrix && options.models.empty())
     throw UsageError("no model given (see --help)");
   if (profile && !options.mixed.empty())
     throw UsageError("--ops and --trace cannot be combined with --mixed");
   if (profile && options.compare)
     throw UsageError("--ops and --trace cannot be combined with --compare");
+  if (options.fusionMatrix && (options.limits || options.show || options.compare || profile))
+    throw UsageError("--fusion-matrix cannot be combined with --limits, --show, --compare, --ops and --trace");
+  if (options.fusionMatrix && options.models.size() != 1)
+    throw UsageError("--fusion-matrix takes one model directory");
+  if (!options.fusionMatrix && (options.precision || options.keep))
+    throw UsageError("--precision and --keep are for --fusion-matrix");
   if (options.trace && (options.models.size() > 1 || options.threads.size() > 1))
     throw UsageError("--trace takes one model and one number of threads");
 }
@@ -170,6 +179,11 @@ Options samba::bench::parseOptions(int argc, const char *const *argv) {
       options.ops = kind == "layers" ? Ops::Layers : Ops::Kernels;
       continue;
     }
+    if (name == "--fusion-matrix" && equals != std::string::npos) {
+      options.fusionMatrix = true;
+      options.fusions = split(argument.substr(equals + 1), ',');
+      continue;
+    }
     if (auto flag = flags.find(name); flag != flags.end()) {
       if (equals != std::string::npos)
         throw UsageError(name + " takes no value");
@@ -194,6 +208,7 @@ const char *samba::bench::helpText() {
   return R"(usage: samba-bench MODEL.. [options]             measure how fast compiled models are
        samba-bench MODEL.. --ops[=layers]        measure each kernel of a prompt step and of a generation step
        samba-bench MODEL --trace FILE            write a trace of some steps, for Perfetto or chrome://tracing
+       samba-bench MODEL_DIR --fusion-matrix     measure what each fusion is worth
        samba-bench --limits [-t THREADS,..]      measure what this machine can do
        samba-bench --show FILE.json              print an earlier result again
 
@@ -215,6 +230,13 @@ Profiles, in place of the tests, of the steps that -p, -b, -d and -t name (defau
   --ops                    time, GFLOP/s, GB/s and fraction of the bound of each kernel, summed over layers
   --ops=layers             of each kernel of each layer
   --trace FILE             one prompt step and three generation steps, with the kernels of each thread
+
+Fusions, of a model directory; the samba-compile beside this program compiles it again and again:
+  --fusion-matrix          measure the tests with no fusion, the default ones and all; with each fusion alone, added to or
+                           taken from the default ones, and taken from all; in turns, each against its reference
+  --fusion-matrix=NAME,..  only these fusions
+  --precision P            of weight matrices: f32 (default), bf16, int8 or int4
+  --keep DIR               a folder that keeps the compiled models
 
 Output (default: a Markdown table on standard output):
   --json                   everything that was measured; times in seconds, sizes in bytes

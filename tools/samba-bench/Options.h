@@ -39,6 +39,10 @@ struct Options {
   uint64_t seed = 0;
   Ops ops = Ops::None;
   std::optional<std::string> trace, compare, show;
+  bool fusionMatrix = false;            // `models` is one model directory
+  std::vector<std::string> fusions;     // of the matrix; empty: all
+  std::optional<std::string> precision; // of the matrix, if not f32
+  std::optional<std::string> keep;      // a folder for its compiled models
   Format format = Format::Markdown;
 };
 

@@ -7,12 +7,13 @@
 
 #include "tools/samba-bench/Report.h"
 
+#include "tools/samba-bench/FusionMatrix.h"
 #include "tools/samba-bench/Limits.h"
+#include "tools/samba-bench/MarkdownTable.h"
 #include "tools/samba-run/Input.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
@@ -22,74 +23,9 @@ using Pointer = ordered_json::json_pointer;
 
 namespace {
 
-std::string number(const char *how, double value) {
-  char text[64];
-  std::snprintf(text, sizeof(text), how, value);
-  return text;
-}
-
-/// Three or more digits that say something.
-std::string brief(double value) {
-  double size = std::abs(value);
-  return number(size >= 100 ? "%.0f" : size >= 10 ? "%.1f" : size >= 0.1 || size == 0 ? "%.2f" : "%.4f", value);
-}
-
-std::string textOf(const ordered_json &value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
-
 std::string countOf(const ordered_json &count, const char *what) {
   return textOf(count) + " " + what + (count == 1 ? "" : "s");
 }
-
-/// The value at a path, scaled; "-" if it is absent or null.
-std::string cell(const ordered_json &row, const char *path, double scale = 1) {
-  const Pointer pointer(path);
-  if (!row.contains(pointer) || row.at(pointer).is_null())
-    return "-";
-  const ordered_json &value = row.at(pointer);
-  return value.is_number_float() ? brief(value.get<double>() * scale) : textOf(value);
-}
-
-class MarkdownTable {
-public:
-  /// A title that begins with '>' is of a column of numbers.
-  explicit MarkdownTable(std::vector<std::string> titles) {
-    for (std::string &title : titles) {
-      bool right = title[0] == '>';
-      rightAligned.push_back(right);
-      title = title.substr(right);
-    }
-    add(std::move(titles));
-  }
-
-  void add(std::vector<std::string> row) { rows.push_back(std::move(row)); }
-
-  std::string text() const {
-    std::vector<size_t> widths(rightAligned.size(), 3);
-    for (const std::vector<std::string> &row : rows)
-      for (size_t i = 0; i < row.size(); ++i)
-        widths[i] = std::max(widths[i], row[i].size());
-    std::string result;
-    for (size_t r = 0; r < rows.size(); ++r) {
-      result += "|";
-      for (size_t i = 0; i < rows[r].size(); ++i) {
-        std::string space(widths[i] - rows[r][i].size(), ' ');
-        result += " " + (rightAligned[i] ? space + rows[r][i] : rows[r][i] + space) + " |";
-      }
-      result += "\n";
-      if (r == 0) {
-        result += "|";
-        for (size_t i = 0; i < widths.size(); ++i)
-          result += " " + std::string(widths[i] - 1, '-') + (rightAligned[i] ? ": |" : "- |");
-        result += "\n";
-      }
-    }
-    return result;
-  }
-
-private:
-  std::vector<bool> rightAligned;
-  std::vector<std::vector<std::string>> rows;
-};
 
 std::string machineLine(const ordered_json &machine) {
   std::string line = textOf(machine.at("cpu")) + ", " + countOf(machine.at("usable_cores"), "core");
@@ -174,6 +110,8 @@ std::string markdown(const ordered_json &result) {
     parts.push_back(testsTable(result.at("tests")));
   for (const ordered_json &profile : result.at("profiles"))
     parts.push_back(profileTable(profile));
+  if (result.contains("fusion_matrix"))
+    parts.push_back(fusionMatrixMarkdown(result["fusion_matrix"]));
   for (size_t i = 0; i < parts.size(); ++i)
     text += (i > 0 ? "\n" : "") + parts[i];
   return text;
@@ -242,6 +180,15 @@ std::string csv(const ordered_json &result) {
     text += csvTable(rows, {"/file", "/model", "/precision", "/threads", "/step", "/layer", "/kernel", "/launches",
                             "/barriers", "/seconds", "/share", "/flops", "/exps", "/bytes", "/flops_per_s",
                             "/bytes_per_s", "/bound_s", "/binding", "/of_bound"});
+  }
+  if (result.contains("fusion_matrix")) {
+    text += csvTable(result["fusion_matrix"].at("variants"),
+                     {"/name", "/fusions", "/against", "/same_code_as", "/kernels", "/barriers", "/barriers_saved",
+                      "/bytes_saved/decode", "/bytes_saved/prefill", "/predicted/decode/microseconds",
+                      "/predicted/prefill/microseconds"});
+    text += csvTable(result["fusion_matrix"].at("tests"),
+                     {"/name", "/test", "/threads", "/tokens_per_s/median", "/tokens_per_s/deviation", "/change/median",
+                      "/change/lower_quartile", "/change/upper_quartile"});
   }
   return text;
 }

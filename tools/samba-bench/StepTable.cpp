@@ -90,6 +90,7 @@ private:
     loop.exps = amount(entry, "exps", where);
     loop.weightBytes = amount(entry, "weight_bytes", where);
     loop.flopsPerKey = amount(entry, "flops_per_key", where, false);
+    loop.epilogueFlops = amount(entry, "epilogue_flops", where, false);
     readState(loop);
     return loop;
   }
@@ -176,6 +177,7 @@ Work StepTable::workOf(const Loop &loop, const Step &step) const {
     return work;
   }
   (loop.op == "linear" ? work.linearFlops : work.otherFlops) = rows * loop.flops;
+  work.otherFlops += rows * loop.epilogueFlops;
   work.exps = rows * loop.exps;
   work.stateBytes = sequences * loop.statePerSequence;
   return work;

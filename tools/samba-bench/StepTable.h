@@ -59,6 +59,7 @@ struct Loop {
   bool repeats = false; // a further loop of the operation before it, whose work is counted there
   bool perRow = false;  // computes the rows whose logits are wanted, not all tokens
   double flops = 0, exps = 0, flopsPerKey = 0;
+  double epilogueFlops = 0; // of what is no product in the loop of one
   double weightBytes = 0;
   double statePerSequence = 0;     // bytes that are read and written
   double slots = 0, slotBytes = 0; // of keys and values of one sequence

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "tools/samba-bench/Bench.h"
+#include "tools/samba-bench/FusionMatrix.h"
 #include "tools/samba-bench/Profile.h"
 #include "tools/samba-bench/Report.h"
 #include "tools/samba-run/Console.h"
@@ -30,7 +31,11 @@ static ordered_json measure(const Options &options) {
       result["limits"].push_back(row);
     }
   }
+  if (options.fusionMatrix)
+    runFusionMatrix(options, result);
   for (const std::string &path : options.models) {
+    if (options.fusionMatrix)
+      break;
     if (options.ops != Ops::None || options.trace)
       runProfiles(path, options, probe, result["models"], result["profiles"]);
     else

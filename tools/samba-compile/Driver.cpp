@@ -17,6 +17,7 @@
 #include "mlir/Parser/Parser.h"
 #include "tools/Registration.h"
 #include "tools/samba-compile/FusionReport.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
 using namespace mlir;
@@ -25,12 +26,16 @@ namespace path = llvm::sys::path;
 
 namespace {
 
+std::string absolutePath(llvm::StringRef file) {
+  llvm::SmallString<128> full(file);
+  llvm::sys::fs::make_absolute(full);
+  return std::string(full);
+}
+
 class Compilation {
 public:
-  Compilation(const CompileOptions &options, Report &report)
-      : options(options), report(report), phaseOptions(options.phases), context(registry()) {
-    if (options.checkEachPass)
-      registerPasses();              // the checker takes pipelines apart by name
+  Compilation(const CompileOptions &options, Report &report, const DialectRegistry &registry)
+      : options(options), report(report), phaseOptions(options.phases), context(registry) {
     context.disableMultithreading(); // modules are small, and errors come in order
   }
 
@@ -46,19 +51,23 @@ public:
     if (options.checkEachPass)
       if (llvm::Error error = startChecks())
         return error;
+    if (!options.compileFrom)
+      if (llvm::Error error = applyScheduleAfter(Phase::Import))
+        return error;
     for (Phase phase : {Phase::Optimise, Phase::Fuse, Phase::Schedule, Phase::Lower}) {
       if (phase <= begin)
         continue;
+      if (phase == Phase::Schedule && options.json) // kernels are what they will be
+        report.setPrediction({predictStep(*module, kDecodeStep), predictStep(*module, kPrefillStep)});
       if (phase > lastPhase())
         break;
       report.begin(phaseName(phase));
-      if (phase == Phase::Fuse) {
-        if (llvm::Error error = fuse())
-          return error;
-        continue;
-      }
       bool loopsOnly = phase == Phase::Lower && !options.compileTo && options.emission == Emission::Kernels;
-      if (llvm::Error error = loopsOnly ? lowerToLoops(*module, phaseOptions) : runPhase(phase, *module, phaseOptions))
+      if (llvm::Error error = phase == Phase::Fuse ? fuse()
+                              : loopsOnly          ? lowerToLoops(*module, phaseOptions)
+                                                   : runPhase(phase, *module, phaseOptions))
+        return error;
+      if (llvm::Error error = applyScheduleAfter(phase))
         return error;
     }
     report.begin(phaseName(Phase::Emit));
@@ -66,12 +75,6 @@ public:
   }
 
 private:
-  static DialectRegistry registry() {
-    DialectRegistry registry;
-    registerDialects(registry);
-    return registry;
-  }
-
   Phase lastPhase() const {
     if (options.compileTo)
       return *options.compileTo;
@@ -80,6 +83,10 @@ private:
 
   llvm::Error startChecks() {
     CheckOptions check = options.check;
+    for (const std::string &path : options.plugins.passes)
+      check.plugins += "--load-pass-plugin=" + absolutePath(path) + " ";
+    for (const std::string &path : options.plugins.dialects)
+      check.plugins += "--load-dialect-plugin=" + absolutePath(path) + " ";
     check.execution.target = phaseOptions.cpu;
     if (checkpoint && checkpoint->files().size() == 1)
       check.weightsFile = checkpoint->files().front()->file().path();
@@ -89,6 +96,12 @@ private:
     checker = std::move(*started);
     phaseOptions.checker = checker.get();
     return llvm::Error::success();
+  }
+
+  llvm::Error applyScheduleAfter(Phase phase) {
+    if (options.schedule.empty() || options.scheduleAfter != phase)
+      return llvm::Error::success();
+    return applySchedule(*module, options.schedule, phaseOptions);
   }
 
   /// Phase Fuse, and what is to be told about it.
@@ -101,6 +114,7 @@ private:
       unfused = module->clone();
       PhaseOptions none = phaseOptions;
       none.fusion.names.clear();
+      none.stages = {};
       none.checker = nullptr;
       if (llvm::Error error = runPhase(Phase::Fuse, *unfused, none))
         return error;
@@ -282,7 +296,12 @@ private:
 } // namespace
 
 llvm::Error samba::compile(const CompileOptions &options, Report &report) {
-  if (llvm::Error error = Compilation(options, report).run())
+  DialectRegistry registry;
+  registerDialects(registry);
+  if (llvm::Error error = options.plugins.load(registry))
+    return error;
+  registerPasses(); // pipelines, scripts and the checker know passes by their names
+  if (llvm::Error error = Compilation(options, report, registry).run())
     return error;
   report.end();
   return llvm::Error::success();

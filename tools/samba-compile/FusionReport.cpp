@@ -8,8 +8,8 @@
 #include "tools/samba-compile/FusionReport.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "passes/CostModel.h"
 #include "passes/KernelFusion.h"
+#include "tools/samba-compile/Prediction.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
 
@@ -113,20 +113,12 @@ public:
   }
 
 private:
-  static KernelCost total(ModuleOp module, const CostModel &model) {
-    KernelCost sum;
-    for (auto &[function, count] : CostModel::callCounts(module))
-      sum.add(model.costOf(function), count);
-    return sum;
-  }
-
   void writeTotals() {
     stream << "<h2>One step of the model</h2>\n<div class=\"scroll\"><table><tr><th>step</th><th></th><th "
               "class=\"n\">activations</th><th class=\"n\">weights</th><th class=\"n\">state</th><th "
               "class=\"n\">flops</th><th class=\"n\">barriers</th><th class=\"n\">predicted time</th></tr>\n";
     for (auto [title, workload] : {std::pair("decode, 1 token", decode), std::pair("prefill, 256 tokens", prefill)}) {
-      CostModel model(workload);
-      KernelCost before = total(unfused, model), after = total(fused, model);
+      KernelCost before = predictStep(unfused, workload), after = predictStep(fused, workload);
       for (const KernelCost *cost : {&before, &after})
         stream << llvm::formatv("<tr><td>{0}</td><td>{1}</td><td class=\"n\">{2}</td><td class=\"n\">{3}</td><td "
                                 "class=\"n\">{4}</td><td class=\"n\">{5}</td><td class=\"n\">{6}</td><td "
@@ -311,7 +303,7 @@ private:
   ModuleOp unfused, fused;
   llvm::ArrayRef<FusionDecision> decisions;
   MachineCosts machine;
-  Workload decode{1, 1, 1024, 1}, prefill{256, 1, 0, 1};
+  Workload decode = kDecodeStep, prefill = kPrefillStep;
   std::string text;
   llvm::raw_string_ostream stream;
 };

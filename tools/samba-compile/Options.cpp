@@ -54,6 +54,22 @@ struct CommandLine {
                               cl::desc("Fusions to make: default, none, all, or a list of names, each with + or - to "
                                        "change the defaults, e.g. +norm,-swiglu (--fusion=help lists them)"),
                               cl::value_desc("list"), cl::init("default"), cl::cat(category)};
+  cl::opt<std::string> pipeline{
+      "pipeline",
+      cl::desc("Passes of phases, in place of the usual ones: a file of lines 'fuse: passes', "
+               "for optimise, fuse, schedule and lower ('default' stands for the usual ones)"),
+      cl::value_desc("file"), cl::cat(category)};
+  cl::opt<std::string> schedule{"schedule",
+                                cl::desc("Apply a script of the transform dialect, its sequence @__transform_main"),
+                                cl::value_desc("file.mlir"), cl::cat(category)};
+  cl::opt<std::string> scheduleAfter{"schedule-after",
+                                     cl::desc("The phase after which --schedule is applied: import, optimise, fuse "
+                                              "(default) or schedule"),
+                                     cl::value_desc("phase"), cl::init("fuse"), cl::cat(category)};
+  cl::list<std::string> passPlugins{"load-pass-plugin", cl::desc("Load passes, for --pipeline and --schedule"),
+                                    cl::value_desc("file.so"), cl::cat(category)};
+  cl::list<std::string> dialectPlugins{"load-dialect-plugin", cl::desc("Load dialects"), cl::value_desc("file.so"),
+                                       cl::cat(category)};
   cl::opt<std::string> check{"check-each-pass", cl::ValueOptional,
                              cl::desc("Execute the model after each pass and compare: f64 (default) or f32"),
                              cl::value_desc("type"), cl::cat(category)};
@@ -99,6 +115,7 @@ struct CommandLine {
 constexpr std::pair<llvm::StringRef, Emission> emissions[] = {
     {"samba", Emission::Samba}, {"kernels", Emission::Kernels}, {"llvm", Emission::Llvm},  {"asm", Emission::Assembly},
     {"obj", Emission::Object},  {"lib", Emission::Library},     {"exe", Emission::Program}};
+constexpr llvm::StringRef kStages[] = {"optimise", "fuse", "schedule", "lower"}; // of --pipeline
 constexpr Phase phases[] = {Phase::Import, Phase::Optimise, Phase::Fuse, Phase::Schedule, Phase::Lower, Phase::Emit};
 
 // Values are parsed here and not by the library, which would print errors in its own way.
@@ -124,6 +141,26 @@ llvm::Error parse(const cl::opt<std::string> &option, std::optional<Phase> &phas
       return llvm::Error::success();
     }
   return wrongValue(option, "import, optimise, fuse, schedule, lower or emit");
+}
+
+llvm::Error parseSchedule(const CommandLine &line, CompileOptions &options) {
+  options.schedule = line.schedule;
+  for (Phase candidate : {Phase::Import, Phase::Optimise, Phase::Fuse, Phase::Schedule})
+    if (phaseName(candidate) == line.scheduleAfter) {
+      options.scheduleAfter = candidate;
+      return llvm::Error::success();
+    }
+  return wrongValue(line.scheduleAfter, "import, optimise, fuse or schedule");
+}
+
+llvm::Error parsePipeline(const CommandLine &line, CompileOptions &options) {
+  if (line.pipeline.getNumOccurrences() == 0)
+    return llvm::Error::success();
+  llvm::Expected<StageFile> stages = StageFile::read(line.pipeline, kStages);
+  if (!stages)
+    return llvm::createStringError("--pipeline: " + toString(stages.takeError()));
+  options.phases.stages = std::move(*stages);
+  return llvm::Error::success();
 }
 
 llvm::Error parse(const cl::opt<std::string> &option, int64_t limit, int64_t &number) {
@@ -155,6 +192,10 @@ llvm::Error parseFusion(const CommandLine &line, CompileOptions &options) {
                                   fusion.isDefault ? " (default)" : "");
   llvm::outs().flush();
   exit(0);
+}
+
+Phase lastPhase(const CompileOptions &options) {
+  return options.compileTo.value_or(options.emission == Emission::Samba ? Phase::Optimise : Phase::Emit);
 }
 
 llvm::Error check(const CommandLine &line, const CompileOptions &options) {
@@ -189,6 +230,26 @@ llvm::Error check(const CommandLine &line, const CompileOptions &options) {
   if ((stopsBefore || (!options.compileTo && options.emission == Emission::Samba)) &&
       (!options.report.empty() || !options.remarks.empty()))
     return llvm::createStringError("--report and --remarks are about phase 'fuse', which is not reached");
+  if (given(line.scheduleAfter) && options.schedule.empty())
+    return llvm::createStringError("--schedule-after is for --schedule");
+  if (!options.schedule.empty()) {
+    if (resumed && *options.compileFrom >= options.scheduleAfter)
+      return llvm::createStringError("--schedule: the input is past phase '" + phaseName(options.scheduleAfter) +
+                                     "' already");
+    if (lastPhase(options) < options.scheduleAfter)
+      return llvm::createStringError("--schedule: phase '" + phaseName(options.scheduleAfter) + "' is not reached");
+  }
+  for (llvm::StringRef stage : kStages) {
+    Phase phase = *llvm::find_if(phases, [&](Phase candidate) { return phaseName(candidate) == stage; });
+    if (options.phases.stages.has(stage) && resumed && *options.compileFrom >= phase)
+      return llvm::createStringError("--pipeline: the input is past phase '" + stage + "' already");
+    if (options.phases.stages.has(stage) && lastPhase(options) < phase)
+      return llvm::createStringError("--pipeline: phase '" + stage + "' is not reached");
+  }
+  if (given(line.fusion) && options.phases.stages.replaces("fuse"))
+    return llvm::createStringError("--fusion and the stage 'fuse' of --pipeline exclude each other");
+  if (given(line.precision) && options.phases.stages.replaces("optimise"))
+    return llvm::createStringError("--precision and the stage 'optimise' of --pipeline exclude each other");
   if (given(line.checkpoint) && !resumed)
     return llvm::createStringError("--checkpoint is for --compile-from; a model directory is its own checkpoint");
   if (given(line.weightsFile) && options.checkpoint.empty())
@@ -232,6 +293,8 @@ llvm::Expected<CompileOptions> samba::parseCommandLine(int argc, char **argv) {
   options.report = line.report;
   options.remarks = line.remarks;
   options.remarksFilter = line.remarksFilter;
+  options.plugins.passes = line.passPlugins;
+  options.plugins.dialects = line.dialectPlugins;
   options.cpuGiven = line.cpu.getNumOccurrences() > 0;
   options.splitWeights = line.splitWeights;
   options.verbose = line.verbose;
@@ -240,6 +303,10 @@ llvm::Expected<CompileOptions> samba::parseCommandLine(int argc, char **argv) {
   options.programPath = llvm::sys::fs::getMainExecutable(argv[0], reinterpret_cast<void *>(&parseCommandLine));
   int64_t threads = 0;
   if (llvm::Error error = parseFusion(line, options))
+    return error;
+  if (llvm::Error error = parseSchedule(line, options))
+    return error;
+  if (llvm::Error error = parsePipeline(line, options))
     return error;
   if (llvm::Error error = parse(line.emission, options.emission))
     return error;

@@ -8,6 +8,7 @@
 #ifndef TOOLS_SAMBA_COMPILE_OPTIONS_H
 #define TOOLS_SAMBA_COMPILE_OPTIONS_H
 
+#include "tools/Plugins.h"
 #include "tools/samba-compile/Phases.h"
 #include <optional>
 
@@ -25,6 +26,9 @@ struct CompileOptions {
   std::string checkpoint;           // the model directory that weights and tokenizer come from; may be empty
   std::string weightsFile;          // in the model directory; empty: the usual ones
   PhaseOptions phases;
+  Plugins plugins;
+  std::string schedule;              // a script of the transform dialect, or empty
+  Phase scheduleAfter = Phase::Fuse; // the phase that it follows
   bool checkEachPass = false;
   CheckOptions check;        // with checkEachPass
   std::string report;        // an HTML file about fusions, or empty

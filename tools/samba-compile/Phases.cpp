@@ -12,6 +12,7 @@
 #include "lowering/emit/DiagnosticCapture.h"
 #include "lowering/emit/Manifest.h"
 #include "mlir/Pass/PassManager.h"
+#include "passes/Passes.h"
 #include "passes/Pipelines.h"
 
 using namespace mlir;
@@ -35,18 +36,35 @@ llvm::StringRef samba::phaseName(Phase phase) {
   llvm_unreachable("unknown phase");
 }
 
-static llvm::Error run(ModuleOp module, Phase phase, const PhaseOptions &options,
-                       llvm::function_ref<void(OpPassManager &)> build) {
-  PassManager pm(module.getContext());
-  build(pm);
+static llvm::Error runPasses(ModuleOp module, PassManager &pm, const llvm::Twine &failure,
+                             const PhaseOptions &options) {
+  std::string otherwise = failure.str();
   DiagnosticCapture diagnostics(module.getContext());
   if (options.checker) {
     llvm::Error error = options.checker->run(module, stepsOf(pm));
     return error ? diagnostics.takeError(toString(std::move(error))) : llvm::Error::success();
   }
-  if (failed(pm.run(module)))
-    return diagnostics.takeError(("phase '" + phaseName(phase) + "' failed").str());
-  return llvm::Error::success();
+  return failed(pm.run(module)) ? diagnostics.takeError(otherwise) : llvm::Error::success();
+}
+
+static llvm::Error run(ModuleOp module, Phase phase, const PhaseOptions &options,
+                       llvm::function_ref<void(OpPassManager &)> build) {
+  PassManager pm(module.getContext());
+  if (options.stages.has(phaseName(phase))) {
+    if (llvm::Error error = options.stages.build(phaseName(phase), pm, build))
+      return error;
+  } else {
+    build(pm);
+  }
+  return runPasses(module, pm, "phase '" + phaseName(phase) + "' failed", options);
+}
+
+llvm::Error samba::applySchedule(ModuleOp module, llvm::StringRef file, const PhaseOptions &options) {
+  PassManager pm(module.getContext());
+  SambaApplyScheduleOptions schedule;
+  schedule.file = file.str();
+  pm.addPass(createSambaApplySchedule(schedule));
+  return runPasses(module, pm, "the schedule '" + file + "' failed", options);
 }
 
 // Layouts and tiles follow from the CPU, so a scheduled module is bound to it.

@@ -11,6 +11,7 @@
 #include "lowering/cpu/Target.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "passes/Fusions.h"
+#include "tools/StageFile.h"
 #include "tools/check/PassChecker.h"
 #include <string>
 
@@ -34,12 +35,16 @@ struct PhaseOptions {
   std::string precision = "f32"; // f32 or bf16
   std::string cpu = "native";    // a name for CpuTarget::get
   FusionOptions fusion;
+  StageFile stages;               // passes of phases that are not to run what they usually do
   PassChecker *checker = nullptr; // executes the module after each pass, if there is one
 };
 
 /// Runs one of the phases Optimise to Lower on what the phase before it has made. An error is one line that names the
 /// layer where it can.
 llvm::Error runPhase(Phase phase, mlir::ModuleOp module, const PhaseOptions &options);
+
+/// Applies a script of the transform dialect.
+llvm::Error applySchedule(mlir::ModuleOp module, llvm::StringRef file, const PhaseOptions &options);
 
 /// The first half of Lower: parallel loops of vector code.
 llvm::Error lowerToLoops(mlir::ModuleOp module, const PhaseOptions &options);

@@ -32,6 +32,16 @@ static std::string sizeText(uint64_t bytes) {
   return text;
 }
 
+static json::Object toJson(const KernelCost &cost) {
+  return json::Object{{"activation_bytes", cost.activationBytes},
+                      {"weight_bytes", cost.weightBytes},
+                      {"state_bytes", cost.stateBytes},
+                      {"flops", cost.flops},
+                      {"exps", cost.exps},
+                      {"barriers", cost.barriers},
+                      {"microseconds", cost.microseconds(MachineCosts())}};
+}
+
 void Report::begin(llvm::StringRef step) {
   end();
   steps.push_back({step.str(), 0});
@@ -114,6 +124,9 @@ void Report::printJson(double total) const {
     bytes["tokenizer"] = int64_t(artefact.tokenizer);
   }
   summary["bytes"] = std::move(bytes);
+  if (prediction)
+    summary["predicted"] =
+        json::Object{{"decode", toJson(prediction->decode)}, {"prefill", toJson(prediction->prefill)}};
   llvm::outs() << json::Value(std::move(summary)) << "\n";
   llvm::outs().flush();
 }

@@ -10,6 +10,7 @@
 
 #include "lowering/emit/Artefact.h"
 #include "tools/samba-compile/Options.h"
+#include "tools/samba-compile/Prediction.h"
 #include <chrono>
 #include <vector>
 
@@ -28,6 +29,7 @@ public:
   void progress(uint64_t done, uint64_t total);
   void setTarget(const CpuTarget &target) { cpu = target.cpu; }
   void setSizes(const ArtefactSizes &sizes) { artefact = sizes; }
+  void setPrediction(const Prediction &costs) { prediction = costs; }
   void setFileSize(uint64_t bytes) { artefact.file = bytes; }
 
   /// Call once, at the end.
@@ -49,6 +51,7 @@ private:
   Clock::time_point start = Clock::now(), stepStart, lastBar;
   std::string cpu;
   ArtefactSizes artefact;
+  std::optional<Prediction> prediction;
 };
 
 } // namespace samba

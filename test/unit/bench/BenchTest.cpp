@@ -7,6 +7,7 @@
 
 #include "tools/samba-bench/Bench.h"
 #include "test/unit/runtime/FakeArtefact.h"
+#include "tools/samba-bench/FusionMatrix.h"
 #include "tools/samba-bench/PeakLoops.h"
 #include "tools/samba-bench/Profile.h"
 #include "tools/samba-bench/Recorder.h"
@@ -50,6 +51,32 @@ protected:
   LimitProbe probe;
   ordered_json result = emptyResult();
 };
+
+TEST(FusionMatrix, Variants) {
+  std::vector<FusionName> known = {{"a", true}, {"b", false}};
+  std::vector<Variant> variants = fusionVariants(known, {});
+  ASSERT_EQ(variants.size(), 9u);
+  EXPECT_EQ(variants[0].fusions, "none");
+  EXPECT_EQ(variants[3].fusions, "a");
+  EXPECT_EQ(variants[3].against, "none");
+  EXPECT_EQ(variants[5].name, "default without a");
+  EXPECT_EQ(variants[5].fusions, "default,-a");
+  EXPECT_EQ(variants[5].against, "default");
+  EXPECT_EQ(variants[6].name, "default with b");
+  EXPECT_EQ(variants[8].fusions, "all,-b");
+  EXPECT_EQ(variants[8].against, "all");
+  EXPECT_EQ(fusionVariants(known, {"b"}).size(), 6u);
+  EXPECT_THROW(fusionVariants(known, {"c"}), UsageError);
+}
+
+TEST(FusionMatrix, ChangesAreOfPairs) {
+  // The machine was half as fast in the second round; the change is the same in both.
+  ordered_json change = changeOf({1, 2, 4}, {1.5, 3, 4});
+  EXPECT_DOUBLE_EQ(change["median"].get<double>(), 50);
+  EXPECT_DOUBLE_EQ(change["lower_quartile"].get<double>(), 25);
+  EXPECT_DOUBLE_EQ(change["upper_quartile"].get<double>(), 50);
+  EXPECT_TRUE(changeOf({}, {}).is_null());
+}
 
 TEST(Statistics, OfSamples) {
   Statistics three({5, 1, 3});

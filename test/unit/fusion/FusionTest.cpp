@@ -114,6 +114,7 @@ TEST_P(CompiledFusion, ComputesTheSame) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Fusions, CompiledFusion, testing::Values("none", "default", "all", "all,-block,-projections"));
+INSTANTIATE_TEST_SUITE_P(Fusions, CompiledFusion,
+                         testing::Values("none", "default", "all", "all,-block,-projections", "swiglu"));
 
 } // namespace
