@@ -234,9 +234,6 @@ void Block::table(WarpState &warp, const Instruction &i) {
 }
 
 void Block::exit(WarpState &warp, uint32_t mask, const Instruction &i) {
-  for (const PendingCopy &copy : warp.copies)
-    if (mask >> copy.lane & 1)
-      fault(warp, i, "unwaited", "the thread ends before its cp.async are waited for", static_cast<int>(copy.lane));
   warp.exited |= mask;
   ++progress;
   Path &path = warp.paths.back();

@@ -106,6 +106,11 @@ private:
 /// Throws Fault for a lane of the warp (the first active one if `lane` is negative).
 [[noreturn]] void fault(Warp &warp, const Instruction &i, const char *check, const std::string &message, int lane = -1);
 
+/// Delivers the copies of these lanes, but for the `newer` last groups of each.
+void finishCopies(WarpState &warp, uint32_t mask, uint32_t newer);
+/// Throws a finding unless all 32 lanes are active.
+void requireFullWarp(Warp &warp, const Instruction &i);
+
 } // namespace samba::vgpu
 
 #endif // RUNTIME_VGPU_BLOCK_H

@@ -152,6 +152,9 @@ struct Opcode {
 /// bar.warp.sync and barrier.cluster, of their families.
 void decodeWarpSync(Decoder &d);
 void decodeClusterBarrier(Decoder &d);
+/// cp.async.bulk and cp.async.mbarrier.
+void decodeBulk(Decoder &d);
+void decodeAsyncArrive(Decoder &d);
 /// mov.pred.
 void movePredicate(Decoder &d);
 /// Null if no family has the opcode.

@@ -161,6 +161,8 @@ struct LaneTable {
   Handler (*real)(Op, ptx::Type, uint32_t flags, Rounding);
   Handler (*half)(Op, LaneType, uint32_t flags);
   Handler (*convert)(ptx::Type to, ptx::Type from, uint32_t flags, bool integral);
+  /// c[rows][columns] += a[rows][depth] * b[depth][columns], 8 columns at a time.
+  void (*multiply)(const float *a, const float *b, float *c, unsigned rows, unsigned columns, unsigned depth);
 };
 /// The handlers for this host.
 const LaneTable &laneTable();

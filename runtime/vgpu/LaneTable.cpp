@@ -15,6 +15,7 @@ namespace samba::vgpu {
   Handler integerHandler(Op, ptx::Type, uint32_t);                                                                     \
   Handler realHandler(Op, ptx::Type, uint32_t, Rounding);                                                              \
   Handler halfHandler(Op, LaneType, uint32_t);                                                                         \
+  void multiplyReal(const float *, const float *, float *, unsigned, unsigned, unsigned);                              \
   Handler convertHandler(ptx::Type, ptx::Type, uint32_t, bool);                                                        \
   }
 VGPU_DECLARE(lanes_base)
@@ -27,7 +28,7 @@ VGPU_DECLARE(lanes_v4)
 const LaneTable &samba::vgpu::laneTable() {
 #define VGPU_TABLE(NAME)                                                                                               \
   {                                                                                                                    \
-    NAME::integerHandler, NAME::realHandler, NAME::halfHandler, NAME::convertHandler                                   \
+    NAME::integerHandler, NAME::realHandler, NAME::halfHandler, NAME::convertHandler, NAME::multiplyReal               \
   }
 #ifdef VGPU_HAVE_V3
   static const LaneTable table = __builtin_cpu_supports("x86-64-v4")   ? LaneTable VGPU_TABLE(lanes_v4)

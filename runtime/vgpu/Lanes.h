@@ -21,6 +21,7 @@ Handler integerHandler(Op op, ptx::Type type, uint32_t flags);
 Handler realHandler(Op op, ptx::Type type, uint32_t flags, Rounding rounding);
 Handler halfHandler(Op op, LaneType type, uint32_t flags);
 Handler convertHandler(ptx::Type to, ptx::Type from, uint32_t flags, bool integral);
+void multiplyReal(const float *a, const float *b, float *c, unsigned rows, unsigned columns, unsigned depth);
 
 namespace {
 
