@@ -79,13 +79,15 @@ check_sanitized() {
   install_packages "libclang-rt-$llvm-dev"
   local asan=$build_dir-asan tsan=$build_dir-tsan name new
   sanitized "$asan" "-g1 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize=vptr \
--fno-sanitize-recover=all" -DSAMBA_FUZZ=ON -- samba-runtime-tests samba-frontend-tests samba-fuzz-targets
+-fno-sanitize-recover=all" -DSAMBA_FUZZ=ON -- samba-runtime-tests samba-frontend-tests samba-vgpu-tests \
+    samba-fuzz-targets
   # What LLVM's own containers put aside was not compiled here. Freed memory must not look like growth.
   export ASAN_OPTIONS=detect_container_overflow=0:quarantine_size_mb=1:alloc_dealloc_mismatch=0
   export LSAN_OPTIONS=suppressions=$PWD/test/fuzz/leaks.supp:print_suppressions=0
   "$asan/bin/samba-runtime-tests" --gtest_brief=1 --gtest_filter=-StreamRun.MemoryIsFlat
   "$asan/bin/samba-frontend-tests" --gtest_brief=1
-  for name in manifest artefact state tokens tokenizer safetensors torch pickle config; do
+  "$asan/bin/samba-vgpu-tests" --gtest_brief=1
+  for name in manifest artefact state tokens tokenizer safetensors torch pickle config ptx; do
     new=$(mktemp -d)
     echo "fuzz-$name"
     "$asan/bin/fuzz-$name" -seed=1 -runs=20000 -max_total_time="${FUZZ_SECONDS:-10}" -max_len=65536 -timeout=10 \

@@ -105,51 +105,59 @@ uint8_t *samba::vgpu::globalPointer(Warp &warp, const Instruction &i, unsigned l
   return allocation->data + offset;
 }
 
-uint8_t *samba::vgpu::sharedPointer(Warp &warp, const Instruction &i, unsigned lane, uint64_t address, uint32_t bytes,
-                                    Use use, uint32_t alignment) {
+// The rare part of sharedPointer: says what is wrong, if something is.
+[[gnu::noinline]] static void explainShared(Warp &warp, const Instruction &i, unsigned lane, uint64_t address,
+                                            uint32_t bytes, Use use) {
   Block &block = *warp.block;
   Shadow &shared = block.shared;
-  auto outside = [&] {
+  bool inside = address < shared.data.size() && bytes <= shared.data.size() - address;
+  uint8_t any = 0;
+  for (uint32_t k = 0; inside && k < bytes; ++k) {
+    any |= shared.state[address + k];
+    inside = shared.state[address + k] & Shadow::Valid;
+  }
+  if (!inside)
     fault(warp, i, "out-of-bounds",
           std::string("shared ") + verb(use) + " of " + std::to_string(bytes) + " bytes " +
               describe(block.kernel.sharedPlaces, block.kernel.dynamicOffset, block.context.launch.dynamicShared,
                        address),
           static_cast<int>(lane));
-  };
-  if (address >= shared.data.size() || bytes > shared.data.size() - address)
-    outside();
-  uint8_t all = 0xff, any = 0;
-  for (uint32_t k = 0; k < bytes; ++k) {
-    all &= shared.state[address + k];
-    any |= shared.state[address + k];
-  }
-  if (!(all & Shadow::Valid))
-    outside();
-  checkAlignment(warp, i, lane, "shared", address, bytes, alignment, use);
-  if (!block.context.checking)
-    return shared.data.data() + address;
-  auto where = [&] { return "byte " + block.sharedName(address) + " by " + std::to_string(bytes) + " bytes"; };
   if (any & Shadow::Pending)
     fault(warp, i, "unwaited",
-          std::string("shared ") + verb(use) + " of " + where() + " before a wait covers the asynchronous copy to it",
+          std::string("shared ") + verb(use) + " of byte " + block.sharedName(address) + " by " +
+              std::to_string(bytes) + " bytes before a wait covers the asynchronous copy to it",
           static_cast<int>(lane));
+}
+
+[[gnu::noinline]] static void explainOrder(Warp &warp, const Instruction &i, unsigned lane, uint64_t address,
+                                           uint32_t bytes, Use use, Shadow::Problem problem, unsigned other) {
+  std::string what = std::string("shared ") + verb(use) + " of byte " + warp.block->sharedName(address) + " by " +
+                     std::to_string(bytes) + " bytes";
+  if (problem == Shadow::Unwritten)
+    fault(warp, i, "uninitialised", what + ", which nothing has written", static_cast<int>(lane));
+  fault(warp, i, "race",
+        what + " is not ordered after the " + (problem == Shadow::WriteAfterRead ? "read" : "write") + " by warp " +
+            std::to_string(other),
+        static_cast<int>(lane));
+}
+
+uint8_t *samba::vgpu::sharedPointer(Warp &warp, const Instruction &i, unsigned lane, uint64_t address, uint32_t bytes,
+                                    Use use, uint32_t alignment) {
+  Block &block = *warp.block;
+  Shadow &shared = block.shared;
+  if (address >= shared.data.size() || bytes > shared.data.size() - address || !shared.plain(address, bytes))
+    explainShared(warp, i, lane, address, bytes, use);
+  if (address & (alignment - 1))
+    checkAlignment(warp, i, lane, "shared", address, bytes, alignment, use);
+  if (!block.context.checking)
+    return shared.data.data() + address;
   unsigned self = block.state(warp).id, other = 0;
   uint32_t at = static_cast<uint32_t>(address);
-  Shadow::Problem problem = Shadow::None;
-  if (use == Use::Read)
-    problem = shared.read(self, at, bytes, other);
-  else if (use == Use::Write)
-    problem = shared.write(self, at, bytes, other);
-  else
-    problem = shared.atomic(self, at, bytes, other);
-  if (problem == Shadow::Unwritten)
-    fault(warp, i, "uninitialised", "shared read of " + where() + ", which nothing has written",
-          static_cast<int>(lane));
+  Shadow::Problem problem = use == Use::Read    ? shared.read(self, at, bytes, other)
+                            : use == Use::Write ? shared.write(self, at, bytes, other)
+                                                : shared.atomic(self, at, bytes, other);
   if (problem != Shadow::None)
-    fault(warp, i, "race",
-          std::string("shared ") + verb(use) + " of " + where() + " is not ordered after the " +
-              (problem == Shadow::WriteAfterRead ? "read" : "write") + " by warp " + std::to_string(other),
-          static_cast<int>(lane));
+    explainOrder(warp, i, lane, address, bytes, use, problem, other);
   return shared.data.data() + address;
 }
 
@@ -204,6 +212,19 @@ void samba::vgpu::touch(Allocation &allocation, uint64_t offset, uint64_t bytes,
 
 void samba::vgpu::countGlobal(Block &block, const uint64_t (&addresses)[lanes], uint32_t mask, uint32_t bytes,
                               bool store) {
+  Traffic &traffic = store ? block.counters.globalStores : block.counters.globalLoads;
+  uint64_t apart = 0;
+  for (unsigned lane = 0; lane < lanes; ++lane)
+    apart |= addresses[lane] ^ (addresses[0] + uint64_t(lane) * bytes);
+  if (mask == allLanes && !apart && block.recent && block.recent->contains(addresses[0], uint64_t(bytes) * lanes)) {
+    uint64_t first = addresses[0] / 32, last = (addresses[0] + uint64_t(bytes) * lanes - 1) / 32;
+    touch(*block.recent, addresses[0] - block.recent->address, uint64_t(bytes) * lanes, store);
+    ++traffic.requests;
+    traffic.bytes += uint64_t(bytes) * lanes;
+    traffic.units += last - first + 1;
+    traffic.ideal += bytes;
+    return;
+  }
   struct Sector {
     uint64_t number;
     uint32_t bytes; // a bit for each
@@ -233,7 +254,6 @@ void samba::vgpu::countGlobal(Block &block, const uint64_t (&addresses)[lanes], 
     if (allocation)
       touch(*allocation, address - allocation->address, 1, store);
   }
-  Traffic &traffic = store ? block.counters.globalStores : block.counters.globalLoads;
   ++traffic.requests;
   traffic.bytes += uint64_t(active) * bytes;
   traffic.units += count;
@@ -245,16 +265,25 @@ void samba::vgpu::countShared(Block &block, const uint64_t (&addresses)[lanes], 
   Traffic &traffic = store ? block.counters.sharedStores : block.counters.sharedLoads;
   ++traffic.requests;
   traffic.bytes += uint64_t(__builtin_popcount(mask)) * bytes;
+  uint64_t apart = addresses[0] % 4;
+  for (unsigned lane = 0; lane < lanes; ++lane)
+    apart |= addresses[lane] ^ (addresses[0] + uint64_t(lane) * bytes);
+  if (mask == allLanes && !apart && bytes >= 4) {
+    traffic.units += bytes / 4;
+    traffic.ideal += bytes / 4;
+    return;
+  }
   // A wavefront serves each of 32 banks once. Wide accesses take the lanes in groups that together ask for 128 bytes.
   unsigned group = bytes <= 4 ? 32 : 128 / bytes;
   for (unsigned first = 0; first < lanes; first += group) {
-    uint64_t words[32][32];
+    uint32_t words[32][32];
     uint8_t count[32] = {};
     unsigned most = 0, total = 0;
     for (unsigned lane = first; lane < first + group; ++lane) {
       if (!(mask >> lane & 1))
         continue;
-      for (uint64_t word = addresses[lane] / 4, end = (addresses[lane] + bytes + 3) / 4; word < end; ++word) {
+      uint32_t end = static_cast<uint32_t>((addresses[lane] + bytes + 3) / 4);
+      for (uint32_t word = static_cast<uint32_t>(addresses[lane] / 4); word < end; ++word) {
         unsigned bank = word % 32, k = 0;
         while (k < count[bank] && words[bank][k] != word)
           ++k;

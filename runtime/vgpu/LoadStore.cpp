@@ -26,6 +26,46 @@ void count(Warp &w, const Instruction &i, const uint64_t (&addresses)[lanes], Sp
     countShared(*w.block, addresses, w.active, bytes, store);
 }
 
+/// Where address 0 would be on the host, if one allocation has all that the active lanes access, aligned and untracked:
+/// then no lane needs a check of its own. Null otherwise.
+uint8_t *commonBase(Warp &w, const uint64_t (&addresses)[lanes], uint32_t bytes, bool writes) {
+  Allocation *recent = w.block->recent;
+  if (!recent || !recent->written.empty() || (writes && recent->readOnly))
+    return nullptr;
+  uint64_t first = addresses[__builtin_ctz(w.active)], least = first, most = first, all = 0;
+  for (unsigned lane = 0; lane < lanes; ++lane) {
+    uint64_t address = w.active >> lane & 1 ? addresses[lane] : first;
+    least = address < least ? address : least;
+    most = address > most ? address : most;
+    all |= address;
+  }
+  if (all & (bytes - 1) || !recent->contains(least, most - least + bytes))
+    return nullptr;
+  return recent->data - recent->address;
+}
+
+template <typename T, unsigned count>
+void gather(Warp &w, const uint8_t *base, const uint64_t (&from)[lanes], const int32_t *to) {
+  for (uint32_t rest = w.active; rest; rest &= rest - 1) {
+    unsigned lane = static_cast<unsigned>(__builtin_ctz(rest));
+    T values[count];
+    std::memcpy(values, base + from[lane], sizeof(values));
+    for (unsigned k = 0; k < count; ++k)
+      w.at<T>(to[k])[lane] = values[k];
+  }
+}
+
+template <typename T, unsigned count>
+void scatter(Warp &w, uint8_t *base, const uint64_t (&to)[lanes], const int32_t *from) {
+  for (uint32_t rest = w.active; rest; rest &= rest - 1) {
+    unsigned lane = static_cast<unsigned>(__builtin_ctz(rest));
+    T values[count];
+    for (unsigned k = 0; k < count; ++k)
+      values[k] = w.at<T>(from[k])[lane];
+    std::memcpy(base + to[lane], values, sizeof(values));
+  }
+}
+
 bool contiguous(const uint64_t (&addresses)[lanes], uint32_t bytes) {
   uint64_t wrong = 0;
   for (unsigned lane = 0; lane < lanes; ++lane)
@@ -46,14 +86,20 @@ template <typename T> void load(Warp &w, const Instruction &i) {
     count(w, i, addresses, space, bytes, false);
   }
   const int32_t *more = i.count > 1 ? block.kernel.operands.data() + i.more : &i.d;
-  Allocation *recent = block.recent;
-  bool global = space == Space::Global || space == Space::Generic;
-  // The whole warp reads one piece of one allocation.
-  if (i.count == 1 && global && w.active == allLanes && recent && recent->written.empty() &&
-      contiguous(addresses, sizeof(T)) && addresses[0] % sizeof(T) == 0 &&
-      recent->contains(addresses[0], sizeof(T) * lanes)) {
-    std::memcpy(w.file + i.d, recent->data + (addresses[0] - recent->address), sizeof(T) * lanes);
-    return;
+  if (space == Space::Global || space == Space::Generic) {
+    if (const uint8_t *base = commonBase(w, addresses, bytes, false)) {
+      if (i.count == 1 && w.active == allLanes && contiguous(addresses, sizeof(T)))
+        std::memcpy(w.file + i.d, base + addresses[0], sizeof(T) * lanes);
+      else if (i.count == 1)
+        gather<T, 1>(w, base, addresses, more);
+      else if (i.count == 2)
+        gather<T, 2>(w, base, addresses, more);
+      else if (i.count == 4)
+        gather<T, 4>(w, base, addresses, more);
+      else
+        gather<T, 8>(w, base, addresses, more);
+      return;
+    }
   }
   for (uint32_t rest = w.active; rest; rest &= rest - 1) {
     unsigned lane = static_cast<unsigned>(__builtin_ctz(rest));
@@ -74,12 +120,20 @@ template <typename T> void store(Warp &w, const Instruction &i) {
     counted = resolve(Space::Generic, first);
   }
   const int32_t *more = block.kernel.operands.data() + i.more;
-  for (uint32_t rest = w.active; rest; rest &= rest - 1) {
-    unsigned lane = static_cast<unsigned>(__builtin_ctz(rest));
-    uint8_t *to = pointer(w, i, lane, space, addresses[lane], bytes, Use::Write);
-    for (unsigned k = 0; k < i.count; ++k)
-      std::memcpy(to + k * sizeof(T), w.file + more[k] + lane * sizeof(T), sizeof(T));
-  }
+  uint8_t *base = counted == Space::Global ? commonBase(w, addresses, bytes, true) : nullptr;
+  if (base && i.count == 1) {
+    scatter<T, 1>(w, base, addresses, more);
+  } else if (base && i.count == 2) {
+    scatter<T, 2>(w, base, addresses, more);
+  } else if (base && i.count == 4) {
+    scatter<T, 4>(w, base, addresses, more);
+  } else
+    for (uint32_t rest = w.active; rest; rest &= rest - 1) {
+      unsigned lane = static_cast<unsigned>(__builtin_ctz(rest));
+      uint8_t *to = pointer(w, i, lane, space, addresses[lane], bytes, Use::Write);
+      for (unsigned k = 0; k < i.count; ++k)
+        std::memcpy(to + k * sizeof(T), w.file + more[k] + lane * sizeof(T), sizeof(T));
+    }
   count(w, i, addresses, counted, bytes, true);
 }
 

@@ -42,14 +42,21 @@ template <bool trans, bool store> void matrices(Warp &w, const Instruction &i) {
         fault(w, i, "out-of-bounds", "a row is not in shared memory", static_cast<int>(lane));
       rows[row] = sharedPointer(w, i, lane, address, 16, store ? Use::Write : Use::Read, 16);
     }
+    if (!trans) {
+      for (unsigned lane = 0; lane < lanes; ++lane) {
+        uint8_t *pair = rows[lane / 4] + lane % 4 * 4;
+        store ? std::memcpy(pair, &values[lane], 4) : std::memcpy(&values[lane], pair, 4);
+      }
+      continue;
+    }
     for (unsigned lane = 0; lane < lanes; ++lane)
       for (unsigned half = 0; half < 2; ++half) {
-        unsigned row = trans ? lane % 4 * 2 + half : lane / 4, column = trans ? lane / 4 : lane % 4 * 2 + half;
+        uint8_t *at = rows[lane % 4 * 2 + half] + lane / 4 * 2;
         uint16_t element = static_cast<uint16_t>(values[lane] >> 16 * half);
         if (store) {
-          std::memcpy(rows[row] + column * 2, &element, 2);
+          std::memcpy(at, &element, 2);
         } else {
-          std::memcpy(&element, rows[row] + column * 2, 2);
+          std::memcpy(&element, at, 2);
           values[lane] = (values[lane] & (half ? 0xffffu : 0xffff0000u)) | uint32_t(element) << 16 * half;
         }
       }

@@ -42,9 +42,17 @@ void Shadow::startBlock(unsigned warps) {
 Shadow::Problem Shadow::read(unsigned warp, uint32_t at, uint32_t bytes, unsigned &other) {
   uint32_t now = clocks[warp].of[warp];
   uint32_t *mine = reader[warp].data() + at;
+  readers[at / 32] |= 1u << warp;
+  // Most often one instruction has written all of the bytes.
+  uint32_t last = writer[at], same = 0;
+  for (uint32_t k = 0; k < bytes; ++k) {
+    same |= writer[at + k] ^ last;
+    mine[k] = now;
+  }
+  if (!same && (last & 0x7ffffff) >= start && ordered(warp, last))
+    return None;
   for (uint32_t k = 0; k < bytes; ++k) {
     uint32_t epoch = writer[at + k];
-    mine[k] = now;
     if ((epoch & 0x7ffffff) < start)
       return Unwritten;
     if (!ordered(warp, epoch)) {
@@ -52,7 +60,6 @@ Shadow::Problem Shadow::read(unsigned warp, uint32_t at, uint32_t bytes, unsigne
       return ReadAfterWrite;
     }
   }
-  readers[at / 32] |= 1u << warp;
   return None;
 }
 
@@ -74,7 +81,17 @@ Shadow::Problem Shadow::unorderedRead(unsigned warp, uint32_t at, uint32_t bytes
 Shadow::Problem Shadow::write(unsigned warp, uint32_t at, uint32_t bytes, unsigned &other) {
   if (Problem problem = unorderedRead(warp, at, bytes, other))
     return problem;
-  uint32_t epoch = warp << 27 | clocks[warp].of[warp];
+  uint32_t epoch = warp << 27 | clocks[warp].of[warp], last = writer[at], same = 0;
+  uint8_t atomics = 0;
+  for (uint32_t k = 0; k < bytes; ++k) {
+    same |= writer[at + k] ^ last;
+    atomics |= state[at + k] & ByAtomic;
+  }
+  if (!same && !atomics && ((last & 0x7ffffff) < start || ordered(warp, last))) {
+    for (uint32_t k = 0; k < bytes; ++k)
+      writer[at + k] = epoch;
+    return None;
+  }
   for (uint32_t k = 0; k < bytes; ++k) {
     uint32_t before = writer[at + k];
     if ((before & 0x7ffffff) >= start && !ordered(warp, before)) {

@@ -39,7 +39,23 @@ struct Shadow {
   void resize(uint32_t bytes, unsigned warps);
   void startBlock(unsigned warps);
 
-  bool written(uint32_t at) const { return (writer[at] & 0x7ffffff) >= start; }
+  /// Whether all these bytes belong to the program and no copy to them is under way.
+  bool plain(uint64_t at, uint32_t bytes) const {
+    const uint8_t *from = state.data() + at;
+    if (bytes == 4 || bytes == 8 || bytes == 16) {
+      constexpr uint32_t mask = 0x01010101u * (Valid | Pending), valid = 0x01010101u * Valid;
+      uint32_t wrong = 0, word;
+      for (uint32_t k = 0; k < bytes; k += 4) {
+        __builtin_memcpy(&word, from + k, 4);
+        wrong |= (word & mask) ^ valid;
+      }
+      return !wrong;
+    }
+    for (uint32_t k = 0; k < bytes; ++k)
+      if ((from[k] & (Valid | Pending)) != Valid)
+        return false;
+    return true;
+  }
   bool ordered(unsigned warp, uint32_t epoch) const {
     return epoch >> 27 == warp || (epoch & 0x7ffffff) <= clocks[warp].of[epoch >> 27];
   }

@@ -21,7 +21,7 @@ using namespace samba::vgpu;
 using ptx::Operand;
 using ptx::Type;
 
-float samba::vgpu::elementOf(TensorType type, uint32_t word, unsigned index) {
+template <TensorType type> static inline float elementAs(uint32_t word, unsigned index) {
   switch (type) {
   case TensorType::F16:
     return fromHalf(static_cast<uint16_t>(word >> 16 * index));
@@ -33,6 +33,23 @@ float samba::vgpu::elementOf(TensorType type, uint32_t word, unsigned index) {
     return static_cast<int8_t>(word >> 8 * index);
   case TensorType::U8:
     return static_cast<uint8_t>(word >> 8 * index);
+  default:
+    return bitsAs<float>(word);
+  }
+}
+
+float samba::vgpu::elementOf(TensorType type, uint32_t word, unsigned index) {
+  switch (type) {
+  case TensorType::F16:
+    return elementAs<TensorType::F16>(word, index);
+  case TensorType::Bf16:
+    return elementAs<TensorType::Bf16>(word, index);
+  case TensorType::Tf32:
+    return elementAs<TensorType::Tf32>(word, index);
+  case TensorType::S8:
+    return elementAs<TensorType::S8>(word, index);
+  case TensorType::U8:
+    return elementAs<TensorType::U8>(word, index);
   default:
     return bitsAs<float>(word);
   }
@@ -67,6 +84,27 @@ namespace {
 // Instruction::flags: the types, four bits each, then the shape.
 TensorType typeAt(uint32_t flags, unsigned index) { return static_cast<TensorType>(flags >> 4 * index & 15); }
 
+/// Writes the elements of a register to where `place(lane, element)` says.
+template <TensorType type, unsigned per, typename Place> void spreadAs(const uint32_t *words, Place place) {
+  for (unsigned lane = 0; lane < lanes; ++lane)
+    for (unsigned e = 0; e < per; ++e)
+      *place(lane, e) = elementAs<type>(words[lane], e);
+}
+template <typename Place> void spread(TensorType type, const uint32_t *words, Place place) {
+  switch (type) {
+  case TensorType::F16:
+    return spreadAs<TensorType::F16, 2>(words, place);
+  case TensorType::Bf16:
+    return spreadAs<TensorType::Bf16, 2>(words, place);
+  case TensorType::S8:
+    return spreadAs<TensorType::S8, 4>(words, place);
+  case TensorType::U8:
+    return spreadAs<TensorType::U8, 4>(words, place);
+  default:
+    return spreadAs<TensorType::Tf32, 1>(words, place);
+  }
+}
+
 void multiply(Warp &w, const Instruction &i) {
   requireFullWarp(w, i);
   Block &block = *w.block;
@@ -78,16 +116,15 @@ void multiply(Warp &w, const Instruction &i) {
   unsigned valuesD = halves * 2, wordsD = typeD == TensorType::F16 ? halves : valuesD;
   const int32_t *a = d + wordsD, *b = a + wordsA, *c = b + wordsB;
   float matrixA[16 * 32], matrixB[32 * 8], matrixC[16 * 8];
-  for (unsigned lane = 0; lane < lanes; ++lane) {
-    unsigned group = lane / 4, within = lane % 4;
-    for (unsigned k = 0; k < wordsA; ++k)
-      for (unsigned e = 0; e < per; ++e) {
-        unsigned row = group + 8 * (k % halves), column = within * per + e + 4 * per * (k / halves);
-        matrixA[row * depth + column] = elementOf(typeA, w.at<uint32_t>(a[k])[lane], e);
-      }
-    for (unsigned k = 0; k < wordsB; ++k)
-      for (unsigned e = 0; e < per; ++e)
-        matrixB[(within * per + e + 4 * per * k) * 8 + group] = elementOf(typeB, w.at<uint32_t>(b[k])[lane], e);
+  for (unsigned k = 0; k < wordsA; ++k) {
+    const uint32_t *words = w.at<uint32_t>(a[k]);
+    float *corner = matrixA + 8 * (k % halves) * depth + 4 * per * (k / halves);
+    spread(typeA, words, [=](unsigned lane, unsigned e) { return corner + lane / 4 * depth + lane % 4 * per + e; });
+  }
+  for (unsigned k = 0; k < wordsB; ++k) {
+    const uint32_t *words = w.at<uint32_t>(b[k]);
+    float *corner = matrixB + 4 * per * k * 8;
+    spread(typeB, words, [=](unsigned lane, unsigned e) { return corner + (lane % 4 * per + e) * 8 + lane / 4; });
   }
   block.counters.mma += 1;
   block.counters.mmaFlops += uint64_t(rows) * 8 * depth * 2;
