@@ -1,8 +1,8 @@
-// C[64][32] = A[64][64] * B[32][64]^T in bf16: two stages of cp.async, ldmatrix, mma.sync. Shared rows are padded so that
+// C[64][32] = A[64][128] * B[32][128]^T in bf16: two stages of cp.async, ldmatrix, mma.sync. Shared rows are padded so that
 // ldmatrix has no bank conflicts.
 #include <cuda_bf16.h>
 #include <stdint.h>
-constexpr int M = 64, N = 32, K = 64, STEP = 32, PITCH = STEP + 8;
+constexpr int M = 64, N = 32, K = 128, STEP = 32, PITCH = STEP + 8;
 
 __device__ void copy16(void *to, const void *from) {
   uint32_t address = (uint32_t)__cvta_generic_to_shared(to);
@@ -23,10 +23,10 @@ extern "C" __global__ void __launch_bounds__(128) gemm(const __nv_bfloat16 *a, c
   __shared__ __align__(16) __nv_bfloat16 sa[2][M][PITCH], sb[2][N][PITCH];
   int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   auto fetch = [&](int stage, int k) {
-    for (int e = threadIdx.x; e < M * STEP / 8; e += 128)
-      copy16(&sa[stage][e / 4][e % 4 * 8], a + e / 4 * K + k + e % 4 * 8);
-    for (int e = threadIdx.x; e < N * STEP / 8; e += 128)
-      copy16(&sb[stage][e / 4][e % 4 * 8], b + e / 4 * K + k + e % 4 * 8);
+    int row = threadIdx.x / 4, column = threadIdx.x % 4 * 8;
+    copy16(&sa[stage][row][column], a + row * K + k + column);
+    copy16(&sa[stage][row + 32][column], a + (row + 32) * K + k + column);
+    copy16(&sb[stage][row][column], b + row * K + k + column);
     asm volatile("cp.async.commit_group;");
   };
   float sum[N / 8][4] = {};

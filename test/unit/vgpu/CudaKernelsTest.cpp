@@ -153,7 +153,7 @@ TEST_F(VgpuCuda, Wmma) {
 
 TEST_F(VgpuCuda, Gemm) {
   load("gemm");
-  std::vector<float> a = quarters(64 * 64), b = quarters(32 * 64);
+  std::vector<float> a = quarters(64 * 128), b = quarters(32 * 128);
   std::vector<uint16_t> bfloatA(a.size()), bfloatB(b.size());
   std::transform(a.begin(), a.end(), bfloatA.begin(), bfloat);
   std::transform(b.begin(), b.end(), bfloatB.begin(), bfloat);
@@ -165,17 +165,17 @@ TEST_F(VgpuCuda, Gemm) {
     for (int i = 0; i < 64; ++i)
       for (int j = 0; j < 32; ++j) {
         float sum = 0;
-        for (int k = 0; k < 64; ++k)
-          sum += a[i * 64 + k] * b[j * 64 + k];
+        for (int k = 0; k < 128; ++k)
+          sum += a[i * 128 + k] * b[j * 128 + k];
         ASSERT_EQ(c[i * 32 + j], sum) << i << " " << j;
       }
   }
   const Counters &counters = device.executor.counters().at("gemm");
-  EXPECT_EQ(counters.mmaFlops, 4u * 2 * 64 * 32 * 64);
-  EXPECT_EQ(counters.asyncBytes, 4u * 2 * (64 + 32) * 64);
+  EXPECT_EQ(counters.mmaFlops, 4u * 2 * 64 * 32 * 128);
+  EXPECT_EQ(counters.asyncBytes, 4u * 2 * (64 + 32) * 128);
   // The padding of the rows: ldmatrix has no conflicts.
   EXPECT_EQ(counters.sharedLoads.units, counters.sharedLoads.ideal);
-  EXPECT_EQ(counters.uniqueBytesRead, 4u * 2 * (64 + 32) * 64);
+  EXPECT_EQ(counters.uniqueBytesRead, 4u * 2 * (64 + 32) * 128);
 }
 
 TEST_F(VgpuCuda, MathFunctions) {
