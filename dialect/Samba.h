@@ -32,6 +32,20 @@
 #define GET_TYPEDEF_CLASSES
 #include "dialect/SambaTypes.h.inc"
 
+namespace samba {
+
+/// What a tensor of the checkpoint gives to a weight: all of it, or the rows from `firstRow` on.
+struct WeightPart {
+  llvm::StringRef source;
+  llvm::SmallVector<int64_t> shape;
+  std::optional<int64_t> firstRow;
+
+  /// Where the part starts in a tensor of `actual` shape; none if it is not in such a tensor. Unit sizes do not count.
+  std::optional<int64_t> firstElementIn(llvm::ArrayRef<int64_t> actual) const;
+};
+
+} // namespace samba
+
 #define GET_OP_CLASSES
 #include "dialect/SambaOps.h.inc"
 

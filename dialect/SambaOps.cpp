@@ -18,34 +18,57 @@
 using namespace mlir;
 using namespace samba;
 
-/// `"name"`, or `["name" : rows, ...]` for the rows of several tensors.
-static ParseResult parseSources(OpAsmParser &parser, StringAttr &first, ArrayAttr &others, DenseI64ArrayAttr &rows) {
+/// In `source_first`: the source gives all its rows.
+static constexpr int64_t kWholeTensor = -1;
+
+/// `"name"`, or `["name" : rows, "name" at first : rows, ...]` for rows of several tensors.
+static ParseResult parseSources(OpAsmParser &parser, StringAttr &source, ArrayAttr &others, DenseI64ArrayAttr &rows,
+                                DenseI64ArrayAttr &first) {
   if (failed(parser.parseOptionalLSquare()))
-    return parser.parseAttribute(first, NoneType::get(parser.getContext()));
+    return parser.parseAttribute(source, NoneType::get(parser.getContext()));
   SmallVector<Attribute> names;
-  SmallVector<int64_t> counts;
+  SmallVector<int64_t> counts, starts;
+  bool anyStart = false;
   do {
     StringAttr name;
-    if (parser.parseAttribute(name, NoneType::get(parser.getContext())) || parser.parseColon() ||
-        parser.parseInteger(counts.emplace_back()))
+    if (parser.parseAttribute(name, NoneType::get(parser.getContext())))
+      return failure();
+    int64_t start = kWholeTensor;
+    if (succeeded(parser.parseOptionalKeyword("at"))) {
+      SMLoc place = parser.getCurrentLocation();
+      if (parser.parseInteger(start))
+        return failure();
+      if (start < 0)
+        return parser.emitError(place, "expected a first row that is not negative");
+      anyStart = true;
+    }
+    if (parser.parseColon() || parser.parseInteger(counts.emplace_back()))
       return failure();
     names.push_back(name);
+    starts.push_back(start);
   } while (succeeded(parser.parseOptionalComma()));
-  first = cast<StringAttr>(names.front());
+  source = cast<StringAttr>(names.front());
   others = parser.getBuilder().getArrayAttr(ArrayRef(names).drop_front());
   rows = parser.getBuilder().getDenseI64ArrayAttr(counts);
+  if (anyStart)
+    first = parser.getBuilder().getDenseI64ArrayAttr(starts);
   return parser.parseRSquare();
 }
 
-static void printSources(OpAsmPrinter &printer, WeightOp weight, StringAttr first, ArrayAttr others,
-                         DenseI64ArrayAttr rows) {
-  if (!others || !rows || rows.size() != static_cast<int64_t>(others.size()) + 1) {
-    printer << first;
+static void printSources(OpAsmPrinter &printer, WeightOp weight, StringAttr source, ArrayAttr others,
+                         DenseI64ArrayAttr rows, DenseI64ArrayAttr first) {
+  size_t sources = others ? others.size() + 1 : 1;
+  if (!rows || rows.size() != static_cast<int64_t>(sources) || (first && first.size() != rows.size())) {
+    printer << source;
     return;
   }
-  printer << "[" << first << " : " << rows[0];
-  for (auto [name, count] : llvm::zip(others, rows.asArrayRef().drop_front()))
-    printer << ", " << name << " : " << count;
+  printer << "[";
+  for (int64_t i = 0; i < rows.size(); ++i) {
+    printer << (i ? ", " : "") << (i ? cast<StringAttr>(others[i - 1]) : source);
+    if (first && first[i] != kWholeTensor)
+      printer << " at " << first[i];
+    printer << " : " << rows[i];
+  }
   printer << "]";
 }
 
@@ -153,12 +176,19 @@ LogicalResult WeightOp::verify() {
   if (auto offset = static_cast<int64_t>(getOffset().value_or(0)); offset < 0)
     return emitOpError() << "expected a non-negative offset, got " << offset;
 
-  if (!getMoreSources() && !getSourceRows())
+  if (!getMoreSources() && !getSourceRows() && !getSourceFirst())
     return success();
   ArrayRef<int64_t> rows = getSourceRows().value_or(ArrayRef<int64_t>());
   size_t sources = getMoreSources() ? getMoreSources()->size() + 1 : 1;
   if (rows.size() != sources || type.getRank() < 1)
     return emitOpError() << "expected rows for each of " << sources << " sources, got " << rows.size();
+  if (std::optional<ArrayRef<int64_t>> first = getSourceFirst()) {
+    if (first->size() != sources)
+      return emitOpError() << "expected first rows for each of " << sources << " sources, got " << first->size();
+    for (int64_t row : *first)
+      if (row < kWholeTensor || row > int64_t(1) << 40)
+        return emitOpError() << "expected first rows between 0 and 2^40, got " << row;
+  }
   int64_t left = type.getDimSize(0);
   for (int64_t count : rows) {
     if (count < 1 || count > left)
@@ -171,17 +201,54 @@ LogicalResult WeightOp::verify() {
   return success();
 }
 
+void WeightOp::build(OpBuilder &builder, OperationState &state, StringRef name, ArrayRef<WeightPart> parts,
+                     RankedTensorType type, WeightTransform transform) {
+  ArrayAttr others;
+  DenseI64ArrayAttr rows, first;
+  if (parts.size() > 1 || parts.front().firstRow) {
+    SmallVector<StringRef> names;
+    SmallVector<int64_t> counts, starts;
+    for (const WeightPart &part : parts) {
+      names.push_back(part.source);
+      counts.push_back(part.shape.front());
+      starts.push_back(part.firstRow.value_or(kWholeTensor));
+    }
+    others = builder.getStrArrayAttr(ArrayRef(names).drop_front());
+    rows = builder.getDenseI64ArrayAttr(counts);
+    if (llvm::any_of(parts, [](const WeightPart &part) { return part.firstRow.has_value(); }))
+      first = builder.getDenseI64ArrayAttr(starts);
+  }
+  build(builder, state, name, parts.front().source, type, transform, IntegerAttr(), others, rows, first);
+}
+
 SmallVector<WeightOp::Part> WeightOp::getParts() {
   ArrayRef<int64_t> shape = getTensorType().getShape();
-  if (!getMoreSources())
-    return {{getSource(), SmallVector<int64_t>(shape)}};
+  if (!getSourceRows())
+    return {{getSource(), SmallVector<int64_t>(shape), std::nullopt}};
   SmallVector<Part> parts;
   for (auto [i, rows] : llvm::enumerate(*getSourceRows())) {
     StringRef source = i == 0 ? getSource() : cast<StringAttr>((*getMoreSources())[i - 1]).getValue();
-    parts.push_back({source, SmallVector<int64_t>(shape)});
+    parts.push_back({source, SmallVector<int64_t>(shape), std::nullopt});
     parts.back().shape[0] = rows;
+    if (getSourceFirst() && (*getSourceFirst())[i] != kWholeTensor)
+      parts.back().firstRow = (*getSourceFirst())[i];
   }
   return parts;
+}
+
+std::optional<int64_t> WeightPart::firstElementIn(ArrayRef<int64_t> actual) const {
+  auto proper = [](ArrayRef<int64_t> sizes) {
+    return llvm::make_filter_range(sizes, [](int64_t size) { return size != 1; });
+  };
+  if (!firstRow)
+    return llvm::equal(proper(actual), proper(shape)) ? std::optional<int64_t>(0) : std::nullopt;
+  if (actual.empty() || shape.empty() || *firstRow > actual[0] || shape[0] > actual[0] - *firstRow ||
+      !llvm::equal(proper(actual.drop_front()), proper(ArrayRef(shape).drop_front())))
+    return std::nullopt;
+  int64_t perRow = 1;
+  for (int64_t size : ArrayRef(shape).drop_front())
+    perRow *= size;
+  return *firstRow * perRow;
 }
 
 LogicalResult LoadWeightOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
@@ -213,7 +280,7 @@ LogicalResult GatherRowsOp::verify() {
 
 LogicalResult RmsNormOp::verify() {
   if (failed(expectRows(*this, "x", getX())) ||
-      failed(expectShape(*this, "weight", getWeight().getType(), {sizeOf(getX(), 1)})))
+      (getWeight() && failed(expectShape(*this, "weight", getWeight().getType(), {sizeOf(getX(), 1)}))))
     return failure();
   if (!getEps().isFinite() || getEps().isNegative() || getEps().isZero())
     return emitOpError() << "expected a positive eps, got " << getEpsAttr();

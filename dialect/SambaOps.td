@@ -43,7 +43,9 @@ def Samba_WeightOp : Samba_Op<"weight", [Symbol]> {
     values never enter the IR. A source of the same element count but with unit sizes more (`[D, 1, K]` for `[D, K]`)
     is accepted.
 
-    A weight may also be the rows of several tensors, one after another. Each then says how many rows it gives.
+    A weight may also be made of rows of several tensors, one after another. Each source then says how many rows it
+    gives, and from which row on (`at`) if they are not all that the tensor has. A tensor may occur several times: so
+    heads that a checkpoint interleaves are put in order.
 
     `offset` (bytes from the start of the artefact's weights) is set by `samba-plan-memory`.
 
@@ -51,33 +53,35 @@ def Samba_WeightOp : Samba_Op<"weight", [Symbol]> {
     * (C1) the type has a static shape, of at least one element.
     * (C2) a layout needs a matrix.
     * (C3) `neg_exp` (`-exp(x)`, which makes A of `A_log`; SPEC 1.5) needs f32.
-    * (C4) several sources give a positive number of rows each, together those of the type.
+    * (C4) several sources give a positive number of rows each, together those of the type; first rows are not
+      negative.
 
     ```mlir
     samba.weight @layers.0.mixer.A from "backbone.layers.0.mixer.A_log" transform neg_exp
       : tensor<384x16xf32>
     samba.weight @layers.1.mixer.qkv from ["q.weight" : 192, "k.weight" : 64, "v.weight" : 64] : tensor<320x192xf32>
+    samba.weight @layers.1.mlp.up from ["gate_up.weight" at 512 : 512] : tensor<512x192xf32>
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$source, TypeAttrOf<AnyRankedTensor>:$type,
     DefaultValuedAttr<Samba_WeightTransform, "::samba::WeightTransform::None">:$transform,
     OptionalAttr<I64Attr>:$offset, OptionalAttr<StrArrayAttr>:$more_sources,
-    OptionalAttr<DenseI64ArrayAttr>:$source_rows);
+    OptionalAttr<DenseI64ArrayAttr>:$source_rows, OptionalAttr<DenseI64ArrayAttr>:$source_first);
   let assemblyFormat = [{
-    $sym_name `from` custom<Sources>($source, $more_sources, $source_rows) (`transform` $transform^)? attr-dict `:` $type
+    $sym_name `from` custom<Sources>($source, $more_sources, $source_rows, $source_first) (`transform` $transform^)?
+    attr-dict `:` $type
   }];
   let hasVerifier = 1;
-  let builders = [OpBuilder<(ins "::llvm::StringRef":$name, "::llvm::StringRef":$source,
-    "::mlir::RankedTensorType":$type, "::samba::WeightTransform":$transform, "::mlir::IntegerAttr":$offset), [{
-      build($_builder, $_state, name, source, type, transform, offset, ::mlir::ArrayAttr(),
-            ::mlir::DenseI64ArrayAttr());
-    }]>];
+  let builders = [
+    OpBuilder<(ins "::llvm::StringRef":$name, "::llvm::StringRef":$source, "::mlir::RankedTensorType":$type,
+      "::samba::WeightTransform":$transform, "::mlir::IntegerAttr":$offset), [{
+        build($_builder, $_state, name, source, type, transform, offset, ::mlir::ArrayAttr(),
+              ::mlir::DenseI64ArrayAttr(), ::mlir::DenseI64ArrayAttr());
+      }]>,
+    OpBuilder<(ins "::llvm::StringRef":$name, "::llvm::ArrayRef<::samba::WeightPart>":$parts, "::mlir::RankedTensorType":$type,
+      "::samba::WeightTransform":$transform)>];
   let extraClassDeclaration = [{
-    /// A tensor of the checkpoint and the shape that it gives to the weight.
-    struct Part {
-      ::llvm::StringRef source;
-      ::llvm::SmallVector<int64_t> shape;
-    };
+    using Part = WeightPart;
     /// In the order of the rows; one for a weight of one source.
     ::llvm::SmallVector<Part> getParts();
     ::mlir::RankedTensorType getTensorType() { return ::mlir::cast<::mlir::RankedTensorType>(getType()); }
@@ -134,15 +138,16 @@ def Samba_GatherRowsOp : Samba_Op<"gather_rows", [Samba_GatherCost, Pure]> {
 def Samba_RmsNormOp : Samba_Op<"rms_norm", [Samba_Cost, Pure, AllTypesMatch<["x", "result"]>]> {
   let summary = "root-mean-square normalisation";
   let description = [{
-    `y[t, i] = x[t, i] / sqrt(mean_j(x[t, j]^2) + eps) * weight[i]` (SPEC 1.2; arXiv 1910.07467).
+    `y[t, i] = x[t, i] / sqrt(mean_j(x[t, j]^2) + eps) * weight[i]` (SPEC 1.2; arXiv 1910.07467); without `weight`,
+    that factor is one.
 
     Constraints:
-    * (C1) `x` is `[T, D]`, `weight` is `[D]`.
+    * (C1) `x` is `[T, D]`; `weight`, if present, is `[D]`.
     * (C2) `eps` is positive.
   }];
-  let arguments = (ins Samba_Rows:$x, Samba_Vector:$weight, F32Attr:$eps);
+  let arguments = (ins Samba_Rows:$x, Optional<Samba_Vector>:$weight, F32Attr:$eps);
   let results = (outs Samba_Rows:$result);
-  let assemblyFormat = "$x `,` $weight attr-dict `:` type($x) `,` type($weight)";
+  let assemblyFormat = "$x (`,` $weight^)? attr-dict `:` type($x) (`,` type($weight)^)?";
   let hasVerifier = 1;
 }
 

@@ -7,7 +7,6 @@
 
 #include "frontend/Error.h"
 #include "frontend/Importer.h"
-#include "frontend/SambaTensors.h"
 #include "llvm/ADT/StringSet.h"
 #include <cstring>
 
@@ -20,13 +19,6 @@ std::string more(size_t others, StringRef state) {
   return others == 0 ? "" : (" (and " + Twine(others) + " more tensors are " + state + ")").str();
 }
 
-/// The oldest files keep the gate's and the up projection's rows in one tensor.
-bool isFusedGateUp(const TensorSpec &spec, const TensorView &view, const Checkpoint &checkpoint) {
-  StringRef name = spec.name;
-  return name.consume_back("gate_proj.weight") && view.shape.size() == 2 && view.shape[0] == 2 * spec.shape[0] &&
-         view.shape[1] == spec.shape[1] && !checkpoint.find((name + "up_proj.weight").str());
-}
-
 Error checkTensor(const TensorSpec &spec, const Checkpoint &checkpoint) {
   Expected<TensorView> view = checkpoint.lookup(spec.name);
   if (!view)
@@ -34,17 +26,15 @@ Error checkTensor(const TensorSpec &spec, const Checkpoint &checkpoint) {
   if (ArrayRef(view->shape) == ArrayRef(spec.shape))
     return Error::success();
   return makeError(checkpoint.find(spec.name)->file->file().path() + ": tensor " + quoted(spec.name) +
-                   ": expected shape " + shapeText(spec.shape) + ", found " + shapeText(view->shape) +
-                   (isFusedGateUp(spec, *view, checkpoint)
-                        ? "; gate and up projection in one tensor (an old form of the format) are not supported"
-                        : ""));
+                   ": expected shape " + shapeText(spec.shape) + ", found " + shapeText(view->shape));
 }
 
 /// Some writers store the head of a tied model, too. It must then say the same.
-Error checkTiedHead(const SambaConfig &config, const Checkpoint &checkpoint) {
-  if (Error failed = checkTensor({kHead.str(), {config.vocabSize, config.hiddenSize}}, checkpoint))
+Error checkTiedHead(const ModelDescription &model, const Checkpoint &checkpoint) {
+  const TensorSpec &embeddings = model.embeddings.parts.front().tensor;
+  if (Error failed = checkTensor({model.tiedHead, embeddings.shape}, checkpoint))
     return failed;
-  TensorView head = cantFail(checkpoint.lookup(kHead)), table = cantFail(checkpoint.lookup(kEmbeddings));
+  TensorView head = cantFail(checkpoint.lookup(model.tiedHead)), table = cantFail(checkpoint.lookup(embeddings.name));
   bool same = head.dtype == table.dtype;
   constexpr size_t kStep = 16 << 20;
   for (size_t at = 0; same && at < head.bytes.size(); at += kStep) {
@@ -55,18 +45,18 @@ Error checkTiedHead(const SambaConfig &config, const Checkpoint &checkpoint) {
   }
   if (same)
     return Error::success();
-  return makeError(checkpoint.find(kHead)->file->file().path() + ": tensor " + quoted(kHead) + ": expected a copy of " +
-                   quoted(kEmbeddings) + ", because tie_word_embeddings is true in " + config.path +
-                   ", found other values");
+  return makeError(checkpoint.find(model.tiedHead)->file->file().path() + ": tensor " + quoted(model.tiedHead) +
+                   ": expected a copy of " + quoted(embeddings.name) + ", because tie_word_embeddings is true in " +
+                   model.configPath + ", found other values");
 }
 
 } // namespace
 
-Error samba::checkTensors(const SambaConfig &config, const Checkpoint &checkpoint) {
+Error samba::checkTensors(const ModelDescription &model, const Checkpoint &checkpoint) {
   StringSet<> expected;
   const TensorSpec *firstMissing = nullptr;
   size_t missing = 0;
-  std::vector<TensorSpec> specs = modelTensors(config);
+  std::vector<TensorSpec> specs = model.tensors();
   for (const TensorSpec &spec : specs) {
     expected.insert(spec.name);
     if (!checkpoint.find(spec.name)) {
@@ -78,7 +68,7 @@ Error samba::checkTensors(const SambaConfig &config, const Checkpoint &checkpoin
   }
   if (firstMissing)
     return makeError(checkpoint.directory() + ": tensor " + quoted(firstMissing->name) + ": expected shape " +
-                     shapeText(firstMissing->shape) + ", as " + config.path + " says, found nothing" +
+                     shapeText(firstMissing->shape) + ", as " + model.configPath + " says, found nothing" +
                      more(missing - 1, "missing"));
 
   const std::string *firstSurplus = nullptr;
@@ -86,8 +76,8 @@ Error samba::checkTensors(const SambaConfig &config, const Checkpoint &checkpoin
   for (const std::string &name : checkpoint.tensorNames()) {
     if (expected.contains(name))
       continue;
-    if (config.tieWordEmbeddings && name == kHead) {
-      if (Error failed = checkTiedHead(config, checkpoint))
+    if (!model.tiedHead.empty() && name == model.tiedHead) {
+      if (Error failed = checkTiedHead(model, checkpoint))
         return failed;
       continue;
     }
@@ -98,6 +88,6 @@ Error samba::checkTensors(const SambaConfig &config, const Checkpoint &checkpoin
     return Error::success();
   const Checkpoint::Tensor *tensor = checkpoint.find(*firstSurplus);
   return makeError(tensor->file->file().path() + ": tensor " + quoted(*firstSurplus) +
-                   ": expected no such tensor in the model of " + config.path + ", found " + tensor->info->dtypeName +
-                   shapeText(tensor->info->shape) + more(surplus - 1, "surplus"));
+                   ": expected no such tensor in the model of " + model.configPath + ", found " +
+                   tensor->info->dtypeName + shapeText(tensor->info->shape) + more(surplus - 1, "surplus"));
 }

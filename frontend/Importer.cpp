@@ -8,14 +8,15 @@
 #include "frontend/Importer.h"
 
 #include "dialect/Samba.h"
+#include "frontend/Blocks.h"
 #include "frontend/Error.h"
-#include "frontend/SambaBlocks.h"
-#include "frontend/SambaTensors.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Verifier.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include <deque>
@@ -30,18 +31,14 @@ constexpr int64_t kMaxContext = 1 << 24;
 
 class Importer {
 public:
-  Importer(MLIRContext &context, const SambaConfig &config, int64_t fullContext)
-      : builder(&context), config(config), fullContext(fullContext) {}
+  Importer(MLIRContext &context, const ModelDescription &model, int64_t fullContext)
+      : builder(&context), model(model), fullContext(fullContext) {}
 
   OwningOpRef<ModuleOp> build(StringRef name) {
     OwningOpRef<ModuleOp> module = ModuleOp::create(builder, loc(name), name);
     (*module)->setAttr("samba.model", describeModel(name));
     builder.setInsertionPointToEnd(module->getBody());
-    for (const TensorSpec &tensor : modelTensors(config)) {
-      WeightDecl weight = WeightDecl::of(tensor, builder.getContext());
-      WeightOp::create(builder, loc(weight.symbol), weight.symbol, weight.source, weight.type, weight.transform,
-                       /*offset=*/IntegerAttr());
-    }
+    model.forEachWeight([&](StringRef symbol, const WeightSpec &weight) { declareWeight(symbol, weight); });
     chooseBlocks();
     buildStep();
     return module;
@@ -52,6 +49,16 @@ private:
   RankedTensorType tensorType(ArrayRef<int64_t> shape, Type element) { return RankedTensorType::get(shape, element); }
   RankedTensorType rows(int64_t width) { return tensorType({ShapedType::kDynamic, width}, builder.getF32Type()); }
 
+  void declareWeight(StringRef symbol, const WeightSpec &weight) {
+    RankedTensorType type = weightType(weight, builder.getContext());
+    SmallVector<WeightPart> parts;
+    for (const TensorRows &rows : weight.parts) {
+      parts.push_back({rows.tensor.name, SmallVector<int64_t>(type.getShape()), rows.firstRow});
+      parts.back().shape[0] = rows.firstRow ? rows.rows : rows.tensor.shape[0];
+    }
+    WeightOp::create(builder, loc(symbol), symbol, ArrayRef(parts), type, weightTransform(weight));
+  }
+
   DictionaryAttr describeModel(StringRef name) {
     NamedAttrList attributes;
     auto set = [&](StringRef key, std::optional<int64_t> value) {
@@ -59,86 +66,98 @@ private:
         attributes.set(key, builder.getI64IntegerAttr(*value));
     };
     attributes.set("name", builder.getStringAttr(name));
-    attributes.set("family", builder.getStringAttr("samba"));
-    set("vocab_size", config.vocabSize);
-    set("hidden_size", config.hiddenSize);
-    set("num_layers", config.numLayers);
-    set("inner_size", config.innerSize);
-    set("state_size", config.stateSize);
-    set("conv_kernel", config.convKernel);
-    set("dt_rank", config.dtRank);
-    set("mlp_size", config.mlpSize);
-    attributes.set("norm_eps", builder.getF64FloatAttr(config.normEps));
-    attributes.set("tie_word_embeddings", builder.getBoolAttr(config.tieWordEmbeddings));
-    set("parameters", numParameters(config));
-    set("bos_token_id", config.bosToken);
-    set("eos_token_id", config.eosToken);
-    set("pad_token_id", config.padToken);
-    SmallVector<Attribute> layers, attention;
-    for (int64_t layer = 0; layer < config.numLayers; ++layer)
-      layers.push_back(builder.getStringAttr(config.attentionOf(layer) ? "attention" : "mamba"));
+    attributes.set("family", builder.getStringAttr(model.family));
+    set("vocab_size", model.vocabSize);
+    set("hidden_size", model.hiddenSize);
+    set("num_layers", model.layers.size());
+    attributes.set("norm_eps", builder.getF64FloatAttr(model.finalNorm.eps));
+    attributes.set("tie_word_embeddings", builder.getBoolAttr(!model.head));
+    set("parameters", model.numParameters());
+    set("bos_token_id", model.bosToken);
+    set("eos_token_id", model.eosToken);
+    set("pad_token_id", model.padToken);
+    SmallVector<Attribute> layers;
+    llvm::MapVector<const AttentionSpec *, SmallVector<int64_t>> attention; // the layers of each kind
+    for (auto [number, layer] : llvm::enumerate(model.layers)) {
+      std::string kinds;
+      for (const BlockSpec &block : layer.blocks) {
+        if (const MambaSpec *mamba = block.mamba()) {
+          set("inner_size", mamba->innerSize);
+          set("state_size", mamba->stateSize);
+          set("conv_kernel", mamba->convKernel);
+          set("dt_rank", mamba->dtRank);
+        } else if (const MlpSpec *mlp = block.mlp()) {
+          set("mlp_size", mlp->width);
+          continue;
+        } else if (const AttentionSpec *spec = block.attention()) {
+          auto *known = llvm::find_if(attention, [&](auto &entry) { return *entry.first == *spec; });
+          (known == attention.end() ? attention[spec] : known->second).push_back(number);
+        }
+        kinds += (kinds.empty() ? "" : "+") + kindOf(block).str();
+      }
+      layers.push_back(builder.getStringAttr(kinds.empty() ? "mlp" : kinds));
+    }
     attributes.set("layers", builder.getArrayAttr(layers));
-    for (const AttentionSpec &spec : config.attention)
-      attention.push_back(describeAttention(spec));
-    attributes.set("attention", builder.getArrayAttr(attention));
-    if (llvm::any_of(config.attention, [](const AttentionSpec &spec) { return !spec.window; }))
+    SmallVector<Attribute> kinds;
+    for (auto &[spec, numbers] : attention)
+      kinds.push_back(describeAttention(*spec, numbers));
+    attributes.set("attention", builder.getArrayAttr(kinds));
+    if (model.hasFullAttention())
       set("max_context", fullContext);
     return attributes.getDictionary(builder.getContext());
   }
 
-  DictionaryAttr describeAttention(const AttentionSpec &spec) {
+  DictionaryAttr describeAttention(const AttentionSpec &spec, ArrayRef<int64_t> layers) {
     NamedAttrList attributes;
-    SmallVector<Attribute> layers;
-    for (int64_t layer : spec.layers)
-      layers.push_back(builder.getI64IntegerAttr(layer));
-    attributes.set("layers", builder.getArrayAttr(layers));
+    attributes.set("layers", builder.getArrayAttr(llvm::map_to_vector(layers, [&](int64_t layer) -> Attribute {
+      return builder.getI64IntegerAttr(layer);
+    })));
     attributes.set("num_heads", builder.getI64IntegerAttr(spec.numHeads));
     attributes.set("num_kv_heads", builder.getI64IntegerAttr(spec.numKvHeads));
     attributes.set("head_dim", builder.getI64IntegerAttr(spec.headDim));
     if (spec.window)
       attributes.set("window", builder.getI64IntegerAttr(*spec.window));
-    attributes.set("rope_theta", builder.getF64FloatAttr(spec.ropeTheta));
+    if (spec.ropeTheta)
+      attributes.set("rope_theta", builder.getF64FloatAttr(*spec.ropeTheta));
     return attributes.getDictionary(builder.getContext());
   }
 
-  /// Builds the functions that the layers need, and says which mixer each layer calls. The size of the module's code
-  /// must not grow with its depth.
+  /// Builds the functions that the layers need, those of a kind side by side, and says which block calls which. The
+  /// size of the module's code must not grow with its depth.
   void chooseBlocks() {
-    SharedBlock *mamba = nullptr;
-    std::map<const AttentionSpec *, SharedBlock *> mixerOf;
-    std::map<std::tuple<int64_t, int64_t, bool, int64_t>, SharedBlock *> attentionOf;
-    for (const AttentionSpec &spec : config.attention) {
-      // Theta is not part of the key: it is in the table that the function is passed.
-      SharedBlock *&block = attentionOf[{spec.numHeads, spec.numKvHeads, spec.qkvBias, spec.window.value_or(0)}];
-      if (!block) {
-        size_t number = attentionOf.size() - 1;
-        std::string name = number == 0 ? "attention" : ("attention_" + Twine(number)).str();
-        block = &blocks.emplace_back(buildAttention(builder, config, spec, spec.window.value_or(fullContext), name));
+    auto kindsInOrder = [](const BlockSpec *a, const BlockSpec *b) { return a->body.index() < b->body.index(); };
+    SmallVector<const BlockSpec *> distinct;
+    for (const LayerSpec &layer : model.layers)
+      for (const BlockSpec &spec : layer.blocks)
+        if (llvm::none_of(distinct, [&](const BlockSpec *known) { return canShare(*known, spec); }))
+          distinct.insert(llvm::upper_bound(distinct, &spec, kindsInOrder), &spec);
+    llvm::StringMap<int64_t> numbers; // functions of each kind
+    for (const BlockSpec *spec : distinct) {
+      int64_t number = numbers[kindOf(*spec)]++;
+      std::string name = kindOf(*spec).str() + (number ? "_" + std::to_string(number) : "");
+      blocks.push_back(buildBlock(builder, *spec, model.hiddenSize, fullContext, name));
+    }
+    for (const LayerSpec &layer : model.layers)
+      for (const BlockSpec &spec : layer.blocks) {
+        auto *known = llvm::find_if(distinct, [&](const BlockSpec *other) { return canShare(*other, spec); });
+        blockOf[&spec] = &blocks[known - distinct.begin()];
       }
-      mixerOf[&spec] = block;
-    }
-    for (int64_t layer = 0; layer < config.numLayers; ++layer) {
-      const AttentionSpec *spec = config.attentionOf(layer);
-      if (!spec && !mamba)
-        mamba = &blocks.emplace_back(buildMamba(builder, config, "mamba"));
-      mixers.push_back(spec ? mixerOf[spec] : mamba);
-    }
-    mlp = &blocks.emplace_back(buildMlp(builder, config, "mlp"));
   }
 
   void buildStep() {
     Type i64 = builder.getI64Type();
     RankedTensorType indices = tensorType({ShapedType::kDynamic}, i64);
     SmallVector<Type> arguments = {tensorType({ShapedType::kDynamic}, builder.getI32Type()), indices, indices, indices};
-    SmallVector<Type> results = {rows(config.vocabSize)};
+    SmallVector<Type> results = {rows(model.vocabSize)};
     SmallVector<std::string> names = {"tokens", "segments", "positions", "rows"};
     const size_t firstState = arguments.size();
-    for (auto [layer, mixer] : llvm::enumerate(mixers))
-      for (const StateDecl &state : mixer->states) {
-        arguments.push_back(state.type);
-        results.push_back(state.type);
-        names.push_back(("layers." + Twine(layer) + "." + state.name).str());
-      }
+    for (auto [number, layer] : llvm::enumerate(model.layers))
+      for (const BlockSpec &spec : layer.blocks)
+        for (const StateDecl &state : blockOf[&spec]->states) {
+          arguments.push_back(state.type);
+          results.push_back(state.type);
+          names.push_back(("layers." + Twine(number) + "." + state.name).str());
+        }
     step = func::FuncOp::create(builder, loc("samba_step"), "samba_step", builder.getFunctionType(arguments, results));
     Block *body = step.addEntryBlock();
     for (auto [index, name] : llvm::enumerate(names)) {
@@ -148,64 +167,67 @@ private:
     }
     builder.setInsertionPointToStart(body);
 
-    Value table = loadWeight({kEmbeddings.str(), {config.vocabSize, config.hiddenSize}});
-    Value x = EmbeddingOp::create(builder, loc("embeddings"), rows(config.hiddenSize), body->getArgument(0), table);
+    Value table = loadWeight("embeddings", model.embeddings);
+    Value x = EmbeddingOp::create(builder, loc("embeddings"), rows(model.hiddenSize), body->getArgument(0), table);
     probe(x, "embeddings");
     SmallVector<Value> returned = {Value()};
     size_t nextState = firstState;
-    for (auto [layer, mixer] : llvm::enumerate(mixers)) {
-      std::string name = ("layers." + Twine(layer)).str();
-      ValueRange states = body->getArguments().slice(nextState, mixer->states.size());
-      nextState += mixer->states.size();
-      ResultRange mixed = callBlock(*mixer, layer, config.attentionOf(layer), x, states, name + ".mixer");
-      llvm::append_range(returned, mixed.drop_front());
-      x = callBlock(*mlp, layer, nullptr, mixed.front(), {}, name + ".mlp").front();
-      probe(x, name);
+    for (auto [number, layer] : llvm::enumerate(model.layers)) {
+      for (const BlockSpec &spec : layer.blocks) {
+        size_t numStates = blockOf[&spec]->states.size();
+        ResultRange results = callBlock(number, spec, x, ValueRange(body->getArguments()).slice(nextState, numStates));
+        nextState += numStates;
+        x = results.front();
+        llvm::append_range(returned, results.drop_front());
+      }
+      probe(x, ("layers." + Twine(number)).str());
     }
     x = GatherRowsOp::create(builder, loc("rows"), x.getType(), x, body->getArgument(3));
-    Value norm = loadWeight({kFinalNorm.str(), {config.hiddenSize}});
-    x = RmsNormOp::create(builder, loc("norm_f"), x.getType(), x, norm, builder.getF32FloatAttr(float(config.normEps)));
+    Value norm = loadWeight("norm_f", model.finalNormWeight);
+    x = RmsNormOp::create(builder, loc("norm_f"), x.getType(), x, norm,
+                          builder.getF32FloatAttr(float(model.finalNorm.eps)));
     probe(x, "norm_f");
-    Value head = config.tieWordEmbeddings ? table : loadWeight({kHead.str(), {config.vocabSize, config.hiddenSize}});
-    returned[0] = LinearOp::create(builder, loc("lm_head"), rows(config.vocabSize), x, head, /*bias=*/Value());
+    Value head = model.head ? loadWeight("lm_head", *model.head) : table;
+    returned[0] = LinearOp::create(builder, loc("lm_head"), rows(model.vocabSize), x, head, /*bias=*/Value());
     func::ReturnOp::create(builder, loc("samba_step"), returned);
   }
 
-  ResultRange callBlock(SharedBlock &block, int64_t layer, const AttentionSpec *spec, Value x, ValueRange states,
-                        const std::string &name) {
+  ResultRange callBlock(size_t layer, const BlockSpec &spec, Value x, ValueRange states) {
+    SharedBlock &block = *blockOf[&spec];
     SmallVector<Value> operands = {x};
-    if (&block != mlp)
+    if (block.segments)
       operands.push_back(step.getArgument(1));
-    if (spec)
-      operands.append({step.getArgument(2), rotaryTable(*spec)});
-    for (const TensorSpec &tensor : block.weights)
-      operands.push_back(loadWeight({layerPrefix(layer) + tensor.name, tensor.shape}));
+    if (block.positions)
+      operands.push_back(step.getArgument(2));
+    if (block.rotary)
+      operands.push_back(rotaryTable(*spec.attention()));
+    for (const WeightSpec &weight : spec.weights)
+      operands.push_back(loadWeight(ModelDescription::symbolOf(layer, spec, weight), weight));
     llvm::append_range(operands, states);
-    return func::CallOp::create(builder, loc(name), block.function, operands).getResults();
+    Location name = loc("layers." + Twine(layer) + "." + spec.name);
+    return func::CallOp::create(builder, name, block.function, operands).getResults();
   }
 
   /// One table for all layers of the same theta and head dimension, made where it is first needed.
   Value rotaryTable(const AttentionSpec &spec) {
-    Value &table = tables[{spec.ropeTheta, spec.headDim}];
+    Value &table = tables[{*spec.ropeTheta, spec.headDim}];
     if (!table)
       table = RotaryTableOp::create(builder, loc("rotary_table"), rows(spec.headDim), step.getArgument(1),
-                                    step.getArgument(2), builder.getF64FloatAttr(spec.ropeTheta));
+                                    step.getArgument(2), builder.getF64FloatAttr(*spec.ropeTheta));
     return table;
   }
 
-  Value loadWeight(const TensorSpec &tensor) {
-    WeightDecl weight = WeightDecl::of(tensor, builder.getContext());
-    return LoadWeightOp::create(builder, loc(weight.symbol), weight.type, weight.symbol);
+  Value loadWeight(StringRef symbol, const WeightSpec &weight) {
+    return LoadWeightOp::create(builder, loc(symbol), weightType(weight, builder.getContext()), symbol);
   }
 
   void probe(Value x, StringRef name) { ProbeOp::create(builder, loc(name), x, name, probes++); }
 
   OpBuilder builder;
-  const SambaConfig &config;
+  const ModelDescription &model;
   int64_t fullContext;
   std::deque<SharedBlock> blocks; // addresses stay
-  std::vector<SharedBlock *> mixers;
-  SharedBlock *mlp = nullptr;
+  llvm::DenseMap<const BlockSpec *, SharedBlock *> blockOf;
   func::FuncOp step;
   std::map<std::pair<double, int64_t>, Value> tables;
   uint32_t probes = 0;
@@ -221,19 +243,18 @@ std::string directoryName(StringRef directory) {
 
 } // namespace
 
-llvm::Expected<OwningOpRef<ModuleOp>> samba::importSamba(MLIRContext &context, const SambaConfig &config,
+llvm::Expected<OwningOpRef<ModuleOp>> samba::importModel(MLIRContext &context, const ModelDescription &model,
                                                          const Checkpoint &checkpoint, const ImportOptions &options) {
-  if (llvm::Error failed = checkTensors(config, checkpoint))
+  if (llvm::Error failed = checkTensors(model, checkpoint))
     return std::move(failed);
-  int64_t fullContext = options.context ? options.context : config.maxPositionEmbeddings;
-  bool hasFull = llvm::any_of(config.attention, [](const AttentionSpec &spec) { return !spec.window; });
-  if (hasFull && (fullContext < 1 || fullContext > kMaxContext))
-    return makeError(config.path + ": full attention: expected a context between 1 and " + Twine(kMaxContext) +
+  int64_t fullContext = options.context ? options.context : model.maxPositionEmbeddings;
+  if (model.hasFullAttention() && (fullContext < 1 || fullContext > kMaxContext))
+    return makeError(model.configPath + ": full attention: expected a context between 1 and " + Twine(kMaxContext) +
                      " tokens, found " + Twine(fullContext) +
                      (options.context ? "" : " (key 'max_position_embeddings'; choose a context)"));
   context.loadDialect<SambaDialect, arith::ArithDialect, func::FuncDialect, tensor::TensorDialect>();
   OwningOpRef<ModuleOp> module =
-      Importer(context, config, fullContext)
+      Importer(context, model, fullContext)
           .build(options.name.empty() ? directoryName(checkpoint.directory()) : options.name);
 
   std::string problem;

@@ -9,7 +9,7 @@
 #define FRONTEND_IMPORTER_H
 
 #include "frontend/Checkpoint.h"
-#include "frontend/SambaConfig.h"
+#include "frontend/ModelDescription.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -26,25 +26,25 @@ struct ImportOptions {
   std::string name;
 };
 
-/// Checks that the checkpoint holds exactly the tensors of the configuration (names, shapes, F32, BF16 or F16), and
-/// builds the module: one samba.weight for each tensor, all declared f32; one private function for each kind of block;
+/// Checks that the checkpoint holds exactly the tensors of the model (names, shapes, F32, BF16 or F16), and builds the
+/// module: one samba.weight for each weight, all declared f32; one private function for each kind of block;
 /// the public function samba_step:
 ///
 ///   (tokens i32 [T], segments i64 [S+1], positions i64 [S], rows i64 [R], states...) -> (logits f32 [R, V], states...)
 ///
 /// with a state argument (attribute samba.name, "layers.0.conv") for each state of each layer. The module attribute
-/// `samba.model` describes the model: name, sizes, "layers" (kind of each), "attention" (list of specifications),
+/// `samba.model` describes the model: name, family, sizes, "layers" (kind of each), "attention" (list of its kinds),
 /// parameters, token ids, and max_context if the model has a bound.
 ///
 /// Loads the dialects it needs into the context. The result passes the verifier. An error is one line that names file
 /// and tensor.
-llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>> importSamba(mlir::MLIRContext &context, const SambaConfig &config,
+llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>> importModel(mlir::MLIRContext &context, const ModelDescription &model,
                                                               const Checkpoint &checkpoint,
                                                               const ImportOptions &options = {});
 
-/// The first half of importSamba: fails if a tensor is missing, surplus, or of another shape or type than expected.
-/// `lm_head.weight` in a tied model is accepted if it equals the embeddings.
-llvm::Error checkTensors(const SambaConfig &config, const Checkpoint &checkpoint);
+/// The first half of importModel: fails if a tensor is missing, surplus, or of another shape or type than expected.
+/// The stored head of a tied model is accepted if it equals the embeddings.
+llvm::Error checkTensors(const ModelDescription &model, const Checkpoint &checkpoint);
 
 } // namespace samba
 

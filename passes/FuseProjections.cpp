@@ -219,24 +219,18 @@ private:
   Value loadAll(ArrayRef<Value> values, RankedTensorType type, OpBuilder builder) {
     SmallVector<WeightOp> weights;
     SmallVector<StringRef> names;
-    SmallVector<Attribute> sources;
-    SmallVector<int64_t> rows;
+    SmallVector<WeightOp::Part> parts;
     for (Value value : values) {
       weights.push_back(symbols.lookup<WeightOp>(value.getDefiningOp<LoadWeightOp>().getWeight()));
       names.push_back(weights.back().getSymName());
-      for (const WeightOp::Part &part : weights.back().getParts()) {
-        sources.push_back(builder.getStringAttr(part.source));
-        rows.push_back(part.shape.front());
-      }
+      llvm::append_range(parts, weights.back().getParts());
     }
     std::string name = joinNames(names, ".");
     Location loc =
         FusedLoc::get(builder.getContext(),
                       llvm::map_to_vector(weights, [](WeightOp weight) -> Location { return weight.getLoc(); }));
     OpBuilder declarations(weights.front());
-    auto all = WeightOp::create(
-        declarations, loc, StringRef(name), cast<StringAttr>(sources.front()).getValue(), type, WeightTransform::None,
-        IntegerAttr(), builder.getArrayAttr(ArrayRef(sources).drop_front()), builder.getDenseI64ArrayAttr(rows));
+    auto all = WeightOp::create(declarations, loc, StringRef(name), ArrayRef(parts), type, WeightTransform::None);
     symbols.insert(all, Block::iterator(weights.front()));
     loads[all.getSymNameAttr()] = 1;
     Value load = LoadWeightOp::create(builder, loc, type, all.getSymName());

@@ -104,7 +104,7 @@ template <class F> Expected<std::vector<Value<F>>> evaluateSamba(mlir::Operation
       .Case([&](EmbeddingOp op) { return one(embedding(in.integers(op.getTokens()), in.rows(op.getTable()))); })
       .Case([&](GatherRowsOp op) { return one(gatherRows(in.rows(op.getX()), in.integers(op.getRows()))); })
       .Case([&](RmsNormOp op) {
-        return one(rmsNorm(in.rows(op.getX()), in.rows(op.getWeight()), F(op.getEps().convertToFloat())));
+        return one(rmsNorm(in.rows(op.getX()), in.optional(op.getWeight()), F(op.getEps().convertToFloat())));
       })
       .Case([&](LinearOp op) {
         return one(linear(in.rows(op.getX()), in.rows(op.getWeight()), in.optional(op.getBias())));

@@ -31,8 +31,8 @@ template <class F> llvm::Expected<Tensor<F>> embedding(const IntTensor &tokens, 
 /// x [T, D], rows [R] -> [R, D].
 template <class F> llvm::Expected<Tensor<F>> gatherRows(const Tensor<F> &x, const IntTensor &rows);
 
-/// x [T, D], weight [D] -> [T, D].
-template <class F> llvm::Expected<Tensor<F>> rmsNorm(const Tensor<F> &x, const Tensor<F> &weight, F eps);
+/// x [T, D], weight [D] or null -> [T, D].
+template <class F> llvm::Expected<Tensor<F>> rmsNorm(const Tensor<F> &x, const Tensor<F> *weight, F eps);
 
 /// x [T, K], weight [N, K], bias [N] -> [T, N].
 template <class F>

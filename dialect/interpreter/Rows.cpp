@@ -50,12 +50,13 @@ template <class F> Expected<Tensor<F>> gatherRows(const Tensor<F> &x, const IntT
   return selectRows(x, rows, "rows", "x");
 }
 
-template <class F> Expected<Tensor<F>> rmsNorm(const Tensor<F> &x, const Tensor<F> &weight, F eps) {
+template <class F> Expected<Tensor<F>> rmsNorm(const Tensor<F> &x, const Tensor<F> *weight, F eps) {
   if (Error error = checkRank("x", x.shape, 2))
     return error;
   int64_t tokens = x.shape[0], width = x.shape[1];
-  if (Error error = checkShape("weight", weight.shape, {width}))
-    return error;
+  if (weight)
+    if (Error error = checkShape("weight", weight->shape, {width}))
+      return error;
   Tensor<F> y(x.shape);
   for (int64_t t = 0; t < tokens; ++t) {
     F squares = 0;
@@ -63,7 +64,7 @@ template <class F> Expected<Tensor<F>> rmsNorm(const Tensor<F> &x, const Tensor<
       squares += x(t, j) * x(t, j);
     F root = std::sqrt(squares / F(width) + eps);
     for (int64_t i = 0; i < width; ++i)
-      y(t, i) = x(t, i) / root * weight.data[i];
+      y(t, i) = x(t, i) / root * (weight ? weight->data[i] : F(1));
   }
   return y;
 }
@@ -123,7 +124,7 @@ template <class F> Expected<Tensor<F>> quantizeRows(const Tensor<F> &x, int64_t 
   template F softplus(F);                                                                                              \
   template Expected<Tensor<F>> embedding(const IntTensor &, const Tensor<F> &);                                        \
   template Expected<Tensor<F>> gatherRows(const Tensor<F> &, const IntTensor &);                                       \
-  template Expected<Tensor<F>> rmsNorm(const Tensor<F> &, const Tensor<F> &, F);                                       \
+  template Expected<Tensor<F>> rmsNorm(const Tensor<F> &, const Tensor<F> *, F);                                       \
   template Expected<Tensor<F>> linear(const Tensor<F> &, const Tensor<F> &, const Tensor<F> *);                        \
   template Expected<Tensor<F>> swiglu(const Tensor<F> &, const Tensor<F> &);                                           \
   template Expected<Tensor<F>> quantizeRows(const Tensor<F> &, int64_t);

@@ -235,8 +235,12 @@ template Expected<std::vector<Value<double>>> seededInputs(mlir::func::FuncOp, A
 SeededWeights::SeededWeights(mlir::ModuleOp module, uint64_t seed) : seed(seed) {
   for (auto weight : module.getOps<WeightOp>()) {
     Fill fill = weight.getTensorType().getRank() > 1 ? Matrix : Rows;
-    for (const WeightOp::Part &part : weight.getParts())
-      entries.try_emplace(part.source, Entry{Shape(part.shape.begin(), part.shape.end()), fill, {}});
+    for (const WeightOp::Part &part : weight.getParts()) {
+      Shape shape(part.shape.begin(), part.shape.end());
+      Entry &entry = entries.try_emplace(part.source, Entry{shape, fill, {}}).first->second;
+      if (part.firstRow) // a tensor that has the rows of all that take some
+        entry.shape[0] = std::max(entry.shape[0], *part.firstRow + shape[0]);
+    }
   }
   module.walk([&](LoadWeightOp load) {
     auto weight = mlir::SymbolTable::lookupNearestSymbolFrom<WeightOp>(load, load.getWeightAttr());

@@ -17,12 +17,6 @@ namespace samba::reference {
 
 namespace {
 
-Shape withoutUnits(ArrayRef<int64_t> shape) {
-  Shape kept;
-  copy_if(shape, std::back_inserter(kept), [](int64_t size) { return size != 1; });
-  return kept;
-}
-
 /// What is left of a weight after quantisation, which works on f32.
 template <class F> void roundGroups(Tensor<F> &weight, QuantAttr quant) {
   int64_t columns = weight.shape[1], group = quant.getGroup();
@@ -64,14 +58,16 @@ template <class F> Expected<Tensor<F>> evaluateWeight(WeightOp weight, const Wei
     Expected<TensorView> view = source.lookup(part.source);
     if (!view)
       return view.takeError();
-    if (withoutUnits(view->shape) != withoutUnits(part.shape))
-      return makeError("expected tensor '{0}' of shape {1}, apart from unit sizes, got {2}", part.source,
+    std::optional<int64_t> first = part.firstElementIn(view->shape);
+    if (!first)
+      return makeError("expected tensor '{0}' {1} {2}, apart from unit sizes, got {3}", part.source,
+                       part.firstRow ? "with rows from " + std::to_string(*part.firstRow) + " on of shape" : "of shape",
                        shapeText(part.shape), shapeText(view->shape));
-    int64_t elements = numElements(part.shape);
+    int64_t elements = view->numElements(), end = *first + numElements(part.shape);
     if (int64_t(view->bytes.size() / dtypeSize(view->dtype)) != elements)
       return makeError("expected {0} elements in tensor '{1}', got {2} bytes of {3}", elements, part.source,
                        view->bytes.size(), dtypeName(view->dtype));
-    for (int64_t i = 0; i < elements; ++i) {
+    for (int64_t i = *first; i < end; ++i) {
       float value = loadElement(view->bytes.data(), view->dtype, i);
       if (weight.getTransform() == WeightTransform::NegExp)
         values.data.push_back(-std::exp(F(value))); // always f32, so there is nothing to round

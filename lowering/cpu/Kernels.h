@@ -32,7 +32,7 @@ struct StateBuffer {
   mlir::Value slice(Emitter &e, mlir::Value sequence) const;
 };
 
-/// Rows.cpp
+/// Rows.cpp; the weight of a norm may be null.
 void emitEmbedding(Emitter &e, mlir::Value tokens, mlir::Value table, mlir::Attribute encoding, mlir::Value result);
 void emitGatherRows(Emitter &e, mlir::Value x, mlir::Value rows, mlir::Value result);
 void emitCopy(Emitter &e, mlir::Value x, mlir::Value result);

@@ -149,7 +149,7 @@ void samba::emitRmsNorm(Emitter &e, Value x, Value weight, double eps, Value res
     Value scale = e.divf(e.scalar(1), e.sqrt(mean));
     e.strips(width, lanes, [&](Value column, int64_t n) {
       Value scaled = e.mulf(e.load(x, {row, column}, n), e.broadcast(scale, n));
-      e.store(e.mulf(scaled, e.load(weight, column, n)), result, {row, column});
+      e.store(weight ? e.mulf(scaled, e.load(weight, column, n)) : scaled, result, {row, column});
     });
   });
 }

@@ -33,11 +33,6 @@ std::string shapeText(llvm::ArrayRef<int64_t> shape) {
   return text + "]";
 }
 
-bool sameShapeButUnits(llvm::ArrayRef<int64_t> left, llvm::ArrayRef<int64_t> right) {
-  auto isProper = [](int64_t size) { return size != 1; };
-  return llvm::equal(llvm::make_filter_range(left, isProper), llvm::make_filter_range(right, isProper));
-}
-
 llvm::Error weightError(llvm::StringRef name, const llvm::Twine &message) {
   return llvm::createStringError("weight '" + name + "': " + message);
 }
@@ -104,14 +99,19 @@ llvm::Expected<WeightPacker> WeightPacker::create(ModuleOp module, const WeightS
       llvm::Expected<TensorView> view = source.lookup(part.source);
       if (!view)
         return view.takeError();
-      if (!sameShapeButUnits(view->shape, part.shape))
+      std::optional<int64_t> first = part.firstElementIn(view->shape);
+      if (!first)
         return weightError(name, "tensor '" + part.source + "' has shape " + shapeText(view->shape) + ", expected " +
+                                     (part.firstRow ? "rows " + llvm::Twine(*part.firstRow) + " and on to be " : "") +
                                      shapeText(part.shape));
-      int64_t elements = view->numElements();
-      if (int64_t(view->bytes.size()) != elements * dtypeSize(view->dtype))
+      int64_t elements = view->numElements(), width = dtypeSize(view->dtype);
+      if (int64_t(view->bytes.size()) != elements * width)
         return weightError(name, "tensor '" + part.source + "' has " + llvm::Twine(view->bytes.size()) +
-                                     " bytes, expected " + llvm::Twine(elements * dtypeSize(view->dtype)));
-      packing->sources.push_back({view->bytes.data(), view->dtype, elements});
+                                     " bytes, expected " + llvm::Twine(elements * width));
+      int64_t given = 1;
+      for (int64_t size : part.shape)
+        given *= size;
+      packing->sources.push_back({view->bytes.data() + *first * width, view->dtype, given});
     }
     packer.weights.push_back({name.str(), *packing, *offset, uint64_t(size)});
   }

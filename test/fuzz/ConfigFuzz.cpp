@@ -6,8 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "frontend/Json.h"
-#include "frontend/SambaConfig.h"
-#include "frontend/SambaTensors.h"
+#include "frontend/families/Families.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   auto value = samba::parseJson({reinterpret_cast<const char *>(data), size}, "fuzz");
@@ -18,10 +17,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const llvm::json::Object *object = value->getAsObject();
   if (!object)
     return 0;
-  auto config = samba::SambaConfig::parse(*object, "fuzz");
-  if (!config)
-    llvm::consumeError(config.takeError());
+  auto model = samba::describeModel(*object, "fuzz", /*checkpoint=*/nullptr);
+  if (!model)
+    llvm::consumeError(model.takeError());
   else
-    samba::numParameters(*config);
+    model->numParameters();
   return 0;
 }

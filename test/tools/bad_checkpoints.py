@@ -107,7 +107,7 @@ with open(os.path.join(path, "model.safetensors.index.json"), "w", encoding="utf
     json.dump({"weight_map": {NORM: "model-00001-of-00002.safetensors"}}, file)
 
 # ---- The configuration.
-configuration("other-model", model_type="llama")
+configuration("other-model", model_type="gpt2")
 configuration("attnres", attnres_block_size=4)
 configuration("rope-scaling", rope_scaling={"type": "linear", "factor": 2.0})
 configuration("activation", hidden_act="gelu")

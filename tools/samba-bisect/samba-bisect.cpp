@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "frontend/Importer.h"
+#include "frontend/families/Families.h"
 #include "lowering/cpu/Pipeline.h"
 #include "lowering/cpu/Target.h"
 #include "mlir/IR/Action.h"
@@ -172,12 +173,10 @@ llvm::Expected<OwningOpRef<ModuleOp>> importDirectory(MLIRContext &context, llvm
   if (!opened)
     return opened.takeError();
   checkpoint = std::move(*opened);
-  llvm::SmallString<128> configPath(path);
-  llvm::sys::path::append(configPath, "config.json");
-  llvm::Expected<SambaConfig> config = SambaConfig::load(configPath);
-  if (!config)
-    return config.takeError();
-  return importSamba(context, *config, *checkpoint, ImportOptions());
+  llvm::Expected<ModelDescription> model = describeModel(*checkpoint);
+  if (!model)
+    return model.takeError();
+  return importModel(context, *model, *checkpoint);
 }
 
 /// What samba-compile runs with this list of fusions.

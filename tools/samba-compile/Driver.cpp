@@ -9,6 +9,7 @@
 
 #include "frontend/Importer.h"
 #include "frontend/TokenizerConfig.h"
+#include "frontend/families/Families.h"
 #include "lowering/emit/Artefact.h"
 #include "lowering/emit/DiagnosticCapture.h"
 #include "lowering/emit/Linker.h"
@@ -148,17 +149,15 @@ private:
   }
 
   llvm::Error importModel() {
-    llvm::SmallString<128> configPath(options.input);
-    path::append(configPath, "config.json");
-    llvm::Expected<SambaConfig> config = SambaConfig::load(configPath);
-    if (!config)
-      return config.takeError();
-    for (const std::string &warning : config->warnings)
+    llvm::Expected<ModelDescription> model = describeModel(*checkpoint);
+    if (!model)
+      return model.takeError();
+    for (const std::string &warning : model->warnings)
       report.warn(warning);
     ImportOptions importOptions;
     importOptions.context = options.context;
     DiagnosticCapture diagnostics(&context);
-    llvm::Expected<OwningOpRef<ModuleOp>> imported = importSamba(context, *config, *checkpoint, importOptions);
+    llvm::Expected<OwningOpRef<ModuleOp>> imported = samba::importModel(context, *model, *checkpoint, importOptions);
     if (!imported)
       return imported.takeError();
     module = std::move(*imported);

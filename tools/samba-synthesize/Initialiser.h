@@ -8,7 +8,7 @@
 #ifndef TOOLS_SAMBA_SYNTHESIZE_INITIALISER_H
 #define TOOLS_SAMBA_SYNTHESIZE_INITIALISER_H
 
-#include "frontend/SambaTensors.h"
+#include "frontend/families/Samba.h"
 #include "llvm/ADT/ArrayRef.h"
 #include <cstdint>
 

@@ -9,7 +9,7 @@
 
 #include "frontend/Error.h"
 #include "frontend/Json.h"
-#include "frontend/SambaConfig.h"
+#include "frontend/families/Samba.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -91,7 +91,7 @@ Expected<json::Object> samba::withFullAttention(json::Object object, StringRef p
   if (!config)
     return config.takeError();
   json::Array specs;
-  for (const AttentionSpec &spec : config->attention)
+  for (const SambaAttention &spec : config->attention)
     specs.push_back(json::Object{{"layers", json::Array(spec.layers)},
                                  {"num_heads", spec.numHeads},
                                  {"num_kv_heads", spec.numKvHeads},

@@ -8,8 +8,7 @@
 #include "tools/samba-synthesize/Synthesize.h"
 
 #include "frontend/Error.h"
-#include "frontend/SambaConfig.h"
-#include "frontend/SambaTensors.h"
+#include "frontend/families/Samba.h"
 #include "tools/samba-synthesize/Initialiser.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/FileSystem.h"
@@ -65,8 +64,9 @@ int64_t elementsOf(const TensorSpec &tensor) {
 class Writer {
 public:
   Writer(const SambaConfig &config, StringRef directory, const SynthesizeOptions &options, Progress progress)
-      : config(config), directory(directory), options(options), progress(progress), tensors(modelTensors(config)),
-        total(uint64_t(numParameters(config)) * dtypeSize(options.dtype)) {}
+      : config(config), directory(directory), options(options), progress(progress),
+        model(describeSamba(config, /*checkpoint=*/nullptr)), tensors(model.tensors()),
+        total(uint64_t(model.numParameters()) * dtypeSize(options.dtype)) {}
 
   uint64_t size() const { return total; }
 
@@ -189,6 +189,7 @@ private:
   StringRef directory;
   const SynthesizeOptions &options;
   Progress progress;
+  ModelDescription model;
   std::vector<TensorSpec> tensors;
   uint64_t total, planned = 0, done = 0;
   std::vector<uint8_t> block;

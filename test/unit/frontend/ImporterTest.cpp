@@ -9,7 +9,7 @@
 #include "TestSupport.h"
 #include "dialect/Samba.h"
 #include "frontend/Json.h"
-#include "frontend/SambaTensors.h"
+#include "frontend/families/Families.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -21,7 +21,6 @@ using namespace samba::test;
 namespace {
 
 struct Imported {
-  SambaConfig config;
   std::unique_ptr<Checkpoint> checkpoint;
   std::unique_ptr<MLIRContext> context = std::make_unique<MLIRContext>();
   OwningOpRef<ModuleOp> module;
@@ -41,9 +40,9 @@ struct Imported {
 
 Imported import(const std::string &directory, llvm::StringRef weights = "", const ImportOptions &options = {}) {
   Imported result;
-  result.config = valueOf(SambaConfig::load(directory + "/config.json"));
   result.checkpoint = valueOf(Checkpoint::open(directory, weights));
-  result.module = valueOf(importSamba(*result.context, result.config, *result.checkpoint, options));
+  ModelDescription model = valueOf(describeModel(*result.checkpoint));
+  result.module = valueOf(importModel(*result.context, model, *result.checkpoint, options));
   return result;
 }
 
@@ -182,9 +181,8 @@ protected:
       R"("vocab_size":7,"hidden_size":8,"num_hidden_layers":2,"attn":{"layers":[1],"num_heads":2,"window_size":4})";
 
   std::vector<TensorSpec> useConfig(llvm::StringRef keys) {
-    std::string file = write("config.json", ("{\"model_type\":\"samba\"," + keys + "}").str());
-    config = valueOf(SambaConfig::load(file));
-    return modelTensors(config);
+    config = write("config.json", ("{\"model_type\":\"samba\"," + keys + "}").str());
+    return valueOf(describeModel(valueOf(readJsonObject(config)), config, nullptr)).tensors();
   }
   /// Writes the tensors, all zero but for `lastByte` at the end, and imports.
   std::string import(const std::vector<TensorSpec> &tensors, llvm::StringRef dtype = "F32", char lastByte = 0) {
@@ -210,18 +208,22 @@ protected:
     data.back() = lastByte;
     write("model.safetensors", std::string(length, 8) + header + data);
     checkpoint = valueOf(Checkpoint::open(dir));
+    imported = {};
     context = std::make_unique<MLIRContext>();
-    auto imported = importSamba(*context, config, *checkpoint, options);
-    if (!imported)
-      return errorOf(imported.takeError());
-    numFunctions = llvm::range_size((*imported)->getOps<func::FuncOp>());
+    ModelDescription model = valueOf(describeModel(*checkpoint));
+    auto result = importModel(*context, model, *checkpoint, options);
+    if (!result)
+      return errorOf(result.takeError());
+    imported = std::move(*result);
+    numFunctions = llvm::range_size(imported->getOps<func::FuncOp>());
     return "";
   }
   std::string weights() { return path("model.safetensors"); }
 
-  SambaConfig config;
+  std::string config;
   ImportOptions options;
   std::unique_ptr<MLIRContext> context;
+  OwningOpRef<ModuleOp> imported; // before its context
   std::unique_ptr<Checkpoint> checkpoint;
   int64_t numFunctions = 0;
 };
@@ -279,15 +281,26 @@ TEST_F(ImporterFiles, ChecksShapesAndTypes) {
   EXPECT_EQ(import(tensors), weights() + ": tensor 'backbone.embeddings.weight': expected shape [7, 8], found [8, 7]");
 }
 
-TEST_F(ImporterFiles, RefusesFusedGateAndUp) {
+TEST_F(ImporterFiles, ReadsFusedGateAndUp) {
   std::vector<TensorSpec> tensors = useConfig(kSmall);
   llvm::erase_if(tensors, [](const TensorSpec &tensor) { return llvm::StringRef(tensor.name).contains("up_proj"); });
   for (TensorSpec &tensor : tensors)
     if (llvm::StringRef(tensor.name).contains("gate_proj"))
       tensor.shape[0] *= 2;
-  EXPECT_EQ(import(tensors), weights() + ": tensor 'backbone.layers.0.mlp.gate_proj.weight': expected shape [256, 8], "
-                                         "found [512, 8]; gate and up projection in one tensor (an old form of the "
-                                         "format) are not supported");
+  EXPECT_EQ(import(tensors), "");
+  auto declared = [&](llvm::StringRef symbol) { return imported->lookupSymbol<WeightOp>(symbol).getParts(); };
+  ASSERT_EQ(declared("layers.1.mlp.up_proj").size(), 1u);
+  EXPECT_EQ(declared("layers.1.mlp.up_proj")[0].source, "backbone.layers.1.mlp.gate_proj.weight");
+  EXPECT_EQ(declared("layers.1.mlp.up_proj")[0].firstRow, 256);
+  EXPECT_EQ(declared("layers.1.mlp.gate_proj")[0].firstRow, 0);
+  EXPECT_EQ(declared("layers.1.mlp.gate_proj")[0].shape[0], 256);
+
+  // Another number of rows is no old file.
+  for (TensorSpec &tensor : tensors)
+    if (tensor.name == "backbone.layers.1.mlp.gate_proj.weight")
+      tensor.shape[0] -= 1;
+  EXPECT_EQ(import(tensors), weights() + ": tensor 'backbone.layers.1.mlp.gate_proj.weight': expected shape [256, 8], "
+                                         "found [511, 8]");
 }
 
 TEST_F(ImporterFiles, AcceptsAStoredTiedHeadOnlyIfEqual) {

@@ -10,7 +10,8 @@
 #include "frontend/Checkpoint.h"
 #include "frontend/Importer.h"
 #include "frontend/Json.h"
-#include "frontend/SambaTensors.h"
+#include "frontend/families/Families.h"
+#include "frontend/families/Samba.h"
 #include "tools/samba-synthesize/Shapes.h"
 #include <cmath>
 
@@ -23,7 +24,7 @@ bool goOn(uint64_t, uint64_t) { return true; }
 
 TEST(Shapes, HaveThePublishedNumbersOfParameters) {
   auto parameters = [](llvm::StringRef name) {
-    return numParameters(valueOf(SambaConfig::parse(valueOf(configOfShape(name)), name)));
+    return describeSamba(valueOf(SambaConfig::parse(valueOf(configOfShape(name)), name)), nullptr).numParameters();
   };
   EXPECT_EQ(parameters("Samba_421M"), 421793280);
   EXPECT_EQ(parameters("Samba_1.3B"), 1330207488);
@@ -65,11 +66,11 @@ TEST_F(Synthesize, MakesWhatTheImporterReads) {
   for (DType dtype : {DType::F32, DType::BF16, DType::F16}) {
     std::string name = dtypeName(dtype).str();
     ASSERT_EQ(make(name, {dtype, 1, 3}), "");
-    SambaConfig config = valueOf(SambaConfig::load(path(name + "/config.json")));
     auto checkpoint = valueOf(Checkpoint::open(path(name)));
     EXPECT_EQ(checkpoint->files().size(), 3u);
     mlir::MLIRContext context;
-    EXPECT_EQ(errorOf(importSamba(context, config, *checkpoint)), "");
+    ModelDescription model = valueOf(describeModel(*checkpoint));
+    EXPECT_EQ(errorOf(importModel(context, model, *checkpoint)), "");
   }
   EXPECT_EQ(numEntries(), 3u);
 }

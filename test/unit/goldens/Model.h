@@ -9,6 +9,7 @@
 #define TEST_UNIT_GOLDENS_MODEL_H
 
 #include "frontend/Importer.h"
+#include "frontend/families/Families.h"
 #include "test/unit/goldens/Engine.h"
 #include "test/unit/interpreter/Support.h"
 
@@ -26,9 +27,8 @@ public:
   Model(const std::string &directory, llvm::StringRef weightsFile,
         std::unique_ptr<Engine> (*create)(mlir::ModuleOp module, const WeightSource *weights),
         Prepare prepare = nullptr)
-      : config(take(SambaConfig::load(directory + "/config.json"))),
-        checkpoint(take(Checkpoint::open(directory, weightsFile))),
-        module(take(importSamba(context, config, *checkpoint))),
+      : checkpoint(take(Checkpoint::open(directory, weightsFile))), description(take(describeModel(*checkpoint))),
+        module(take(importModel(context, description, *checkpoint))),
         function(mlir::ModuleOp(*module).lookupSymbol<mlir::func::FuncOp>("samba_step")) {
     if (prepare)
       prepare(*module);
@@ -74,12 +74,12 @@ public:
   }
 
   Engine &getEngine() { return *engine; }
-  const SambaConfig &getConfig() const { return config; }
+  const ModelDescription &getDescription() const { return description; }
 
 private:
   mlir::MLIRContext context;
-  SambaConfig config;
   std::unique_ptr<Checkpoint> checkpoint;
+  ModelDescription description;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   mutable mlir::func::FuncOp function;
   std::unique_ptr<Engine> engine;

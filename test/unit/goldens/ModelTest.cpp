@@ -109,7 +109,7 @@ protected:
     });
     model.start(1);
     expectLogits(model.step({tokens}));
-    EXPECT_EQ(probes, size_t(model.getConfig().numLayers) + 2);
+    EXPECT_EQ(probes, model.getDescription().layers.size() + 2);
     expectFinalStates(0);
     model.getEngine().onProbe({});
   }
@@ -175,7 +175,7 @@ protected:
 
   void expectFinalStates(size_t s) {
     size_t layers = 0;
-    for (int64_t layer = 0; layer < model.getConfig().numLayers; ++layer) {
+    for (size_t layer = 0; layer < model.getDescription().layers.size(); ++layer) {
       std::string stored = "state/layer" + std::to_string(layer);
       if (!golden.contains(stored + "/conv"))
         continue;
@@ -197,11 +197,13 @@ protected:
 
   void aroundTheWindow() {
     int64_t window = 0;
-    for (const AttentionSpec &attention : model.getConfig().attention)
-      window = std::max(window, attention.window.value_or(0));
+    for (const LayerSpec &layer : model.getDescription().layers)
+      for (const BlockSpec &block : layer.blocks)
+        if (const AttentionSpec *attention = block.attention())
+          window = std::max(window, attention->window.value_or(0));
     ASSERT_GT(window, 0);
     const Tokens lengths = {window - 1, window, window + 1, 3 * window + 5};
-    tokens = randomTokens(lengths.back() + kMore, model.getConfig().vocabSize);
+    tokens = randomTokens(lengths.back() + kMore, model.getDescription().vocabSize);
     Model reference(info.path(), info.weights, exact.create);
     reference.start(1);
     Rows expected = reference.step({tokens});

@@ -41,7 +41,8 @@ TEST(Precondition, Shapes) {
   EXPECT_EQ(errorText(linear(Rows({1, 3}), Rows({4, 2}))), "expected weight of shape [4, 3], got [4, 2]");
   Rows bias({3});
   EXPECT_EQ(errorText(linear(Rows({1, 2}), Rows({4, 2}), &bias)), "expected bias of shape [4], got [3]");
-  EXPECT_EQ(errorText(rmsNorm(Rows({1, 3}), Rows({4}), 1e-5)), "expected weight of shape [3], got [4]");
+  Rows four({4});
+  EXPECT_EQ(errorText(rmsNorm(Rows({1, 3}), &four, 1e-5)), "expected weight of shape [3], got [4]");
   EXPECT_EQ(errorText(swiglu(Rows({1, 3}), Rows({2, 3}))), "expected up of shape [1, 3], got [2, 3]");
   EXPECT_EQ(errorText(rotary(Rows({2, 6}), Rows({2, 4}))),
             "expected an even head dimension that divides the width of x, 6; got 4");

@@ -1,14 +1,13 @@
-//===- SambaConfigTest.cpp - tests of config.json -------------------------===//
+//===- SambaTest.cpp - tests of the samba family --------------------------===//
 //
 // Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#include "frontend/SambaConfig.h"
+#include "frontend/families/Samba.h"
 #include "TestSupport.h"
 #include "frontend/Json.h"
-#include "frontend/SambaTensors.h"
 
 using namespace samba;
 using namespace samba::test;
@@ -49,7 +48,7 @@ TEST(SambaConfig, HasTheDefaultsOfTheFormat) {
   EXPECT_EQ(c.attention[0].window, 2048);
   EXPECT_EQ(c.attention[0].ropeTheta, 10000);
   EXPECT_TRUE(c.warnings.empty());
-  EXPECT_EQ(numParameters(c), 1403935488); // SPEC 2.3
+  EXPECT_EQ(describeSamba(c, nullptr).numParameters(), 1403935488); // SPEC 2.3
 }
 
 TEST(SambaConfig, ReadsTheGoldenConfigs) {
@@ -74,7 +73,7 @@ TEST(SambaConfig, ReadsTheGoldenConfigs) {
 TEST(SambaConfig, UnderstandsAllFormsOfAttention) {
   EXPECT_TRUE(config(R"("attn":null)").attention.empty());
   EXPECT_TRUE(config(R"("attn":[])").attention.empty());
-  AttentionSpec minimal = config(R"("attn":{"layers":[3,1],"num_heads":6})").attention.at(0);
+  SambaAttention minimal = config(R"("attn":{"layers":[3,1],"num_heads":6})").attention.at(0);
   EXPECT_EQ(minimal.layers, Layers({1, 3}));
   EXPECT_EQ(minimal.numKvHeads, 6);
   EXPECT_EQ(minimal.window, std::nullopt);

@@ -1,16 +1,17 @@
-//===- SambaConfig.cpp - config.json of a samba model ---------------------===//
+//===- Samba.cpp - the samba family of flash-linear-attention -------------===//
 //
 // Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#include "frontend/SambaConfig.h"
+#include "frontend/families/Samba.h"
 
 #include "frontend/Error.h"
 #include "frontend/Json.h"
+#include "frontend/KeyReader.h"
+#include "frontend/families/Families.h"
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/StringSet.h"
 #include <cmath>
 #include <set>
 
@@ -19,144 +20,15 @@ using namespace samba;
 
 namespace {
 
-constexpr int64_t kMaxVocab = 1 << 24, kMaxHidden = 1 << 16, kMaxLayers = 1 << 12;
-constexpr int64_t kMaxWindow = 1 << 24; // times kMaxHidden: 2^40 elements of a state
-constexpr int64_t kMaxPositions = int64_t(1) << 40;
-
-/// Keys that do not change what the model computes: training, caching and fusion switches, and what the Hugging Face
-/// library stores in any config. `use_conv_bias` is of this kind because the original ignores it (there is always a
-/// bias), and so is `intermediate_size`, which is always derived from `expand`.
+/// `use_conv_bias` is harmless because the original ignores it (there is always a bias), and so is
+/// `intermediate_size`, which is always derived from `expand`.
 constexpr StringLiteral kHarmless[] = {
-    "model_type",
-    "architectures",
-    "torch_dtype",
-    "dtype",
-    "transformers_version",
-    "_name_or_path",
-    "auto_map",
-    "use_conv_bias",
-    "intermediate_size",
-    "residual_in_fp32",
-    "time_step_init_scheme",
-    "rescale_prenorm_residual",
-    "use_cache",
-    "fuse_norm",
-    "fuse_swiglu",
-    "fuse_cross_entropy",
-    "fuse_linear_cross_entropy",
-    "use_l2warp",
-    "chunk_size_feed_forward",
-    "is_decoder",
-    "is_encoder_decoder",
-    "output_attentions",
-    "output_hidden_states",
-    "return_dict",
-    "return_dict_in_generate",
-    "torchscript",
-    "_attn_implementation",
-    "_attn_implementation_autoset",
-    "gradient_checkpointing",
-    "task_specific_params",
-    "problem_type",
-    "id2label",
-    "label2id",
-    "finetuning_task",
+    "use_conv_bias", "intermediate_size",  "residual_in_fp32",          "time_step_init_scheme",
+    "fuse_norm",     "fuse_swiglu",        "fuse_linear_cross_entropy", "rescale_prenorm_residual",
+    "use_l2warp",    "fuse_cross_entropy",
 };
 
-/// Keys that would make it another model, unless they are null or false.
-constexpr StringLiteral kUnsupported[] = {"attnres_block_size",  "rope_scaling", "rope_parameters",
-                                          "quantization_config", "qk_norm",      "num_experts"};
-
-/// Reads typed values out of one object, remembers which keys were asked for, and keeps the first error.
-class KeyReader {
-public:
-  KeyReader(const json::Object &object, StringRef file, StringRef prefix, std::string &firstError)
-      : object(object), file(file), prefix(prefix), firstError(firstError) {}
-
-  void error(StringRef key, const Twine &expected, const Twine &found) {
-    if (firstError.empty())
-      firstError =
-          (file + ": key " + quoted((prefix + key).str()) + ": expected " + expected + ", found " + found).str();
-  }
-  void error(StringRef key, const Twine &expected) { error(key, expected, describe(object.get(key))); }
-
-  /// The key's value; null if the key is absent.
-  const json::Value *get(StringRef key) {
-    known.insert(key);
-    return object.get(key);
-  }
-  bool has(StringRef key) { return get(key) != nullptr; }
-  bool isNull(StringRef key) {
-    const json::Value *value = get(key);
-    return value && value->kind() == json::Value::Null;
-  }
-
-  int64_t integer(StringRef key, int64_t absent, int64_t low, int64_t high) {
-    const json::Value *value = get(key);
-    if (!value)
-      return absent;
-    std::optional<int64_t> number = value->getAsInteger();
-    if (number && *number >= low && *number <= high)
-      return *number;
-    error(key, "an integer between " + Twine(low) + " and " + Twine(high));
-    return absent;
-  }
-
-  /// Null and absent give their own answers; the range is `0 < x <= high`.
-  double number(StringRef key, double absent, double high) {
-    const json::Value *value = get(key);
-    if (!value)
-      return absent;
-    std::optional<double> number = value->getAsNumber();
-    if (number && *number > 0 && *number <= high)
-      return *number;
-    std::string bound;
-    raw_string_ostream(bound) << json::Value(high);
-    error(key, "a positive number, at most " + bound);
-    return absent;
-  }
-
-  /// For keys that do not matter to inference: what is no positive number gives `absent`, never an error.
-  double hint(StringRef key, double absent) {
-    const json::Value *value = get(key);
-    std::optional<double> number = value ? value->getAsNumber() : std::nullopt;
-    return number && *number > 0 && *number <= 1e3 ? *number : absent;
-  }
-
-  bool boolean(StringRef key, bool absent) {
-    const json::Value *value = get(key);
-    if (!value)
-      return absent;
-    if (std::optional<bool> flag = value->getAsBoolean())
-      return *flag;
-    error(key, "true or false");
-    return absent;
-  }
-
-  void refuseUnsupported() {
-    for (StringRef key : kUnsupported)
-      if (const json::Value *value = get(key);
-          value && value->kind() != json::Value::Null && value->getAsBoolean() != false)
-        error(key, "null (anything else is a variant that is not supported)");
-  }
-
-  void warnOfUnknown(std::vector<std::string> &warnings) const {
-    std::vector<std::string> unknown;
-    for (auto &[key, value] : object)
-      if (!known.contains(key))
-        unknown.push_back(prefix + StringRef(key).str());
-    llvm::sort(unknown);
-    for (const std::string &key : unknown)
-      warnings.push_back((file + ": key " + quoted(key) + " is not known and was ignored").str());
-  }
-
-private:
-  const json::Object &object;
-  StringRef file;
-  std::string prefix;
-  std::string &firstError;
-  StringSet<> known;
-};
+constexpr StringLiteral kUnsupported[] = {"attnres_block_size", "num_experts"};
 
 class ConfigParser {
 public:
@@ -168,12 +40,9 @@ public:
     const json::Value *type = keys.get("model_type");
     if (!type || type->getAsString() != StringRef("samba"))
       keys.error("model_type", "\"samba\"");
-    const json::Value *act = keys.get("hidden_act");
-    if (act && act->getAsString() != StringRef("swish") && act->getAsString() != StringRef("silu"))
-      keys.error("hidden_act", "\"swish\" or \"silu\"");
-    for (StringRef key : kHarmless)
-      keys.get(key);
-    keys.refuseUnsupported();
+    keys.expectSilu("hidden_act");
+    keys.acceptHarmless(kHarmless);
+    refuseUnsupported(keys);
     parseSizes();
     parseTokens();
     if (firstError.empty())
@@ -185,15 +54,18 @@ public:
   }
 
 private:
+  static void refuseUnsupported(KeyReader &reader) {
+    reader.refuse(kUnsupported);
+    reader.refuse(kUnsupportedKeys);
+  }
+
   void parseSizes() {
     config.vocabSize = keys.integer("vocab_size", 32000, 1, kMaxVocab);
     config.hiddenSize = keys.integer("hidden_size", 2304, 1, kMaxHidden);
     config.numLayers = keys.integer("num_hidden_layers", 18, 1, kMaxLayers);
     config.stateSize = keys.integer("state_size", 16, 1, 1 << 10);
     config.convKernel = keys.integer("conv_kernel", 4, 2, 1 << 6);
-    config.normEps = keys.number("norm_eps", 1e-5, 1);
-    if (float(config.normEps) == 0)
-      keys.error("norm_eps", "a number that is positive as a float");
+    config.normEps = keys.eps("norm_eps", 1e-5);
     config.useBias = keys.boolean("use_bias", false);
     config.tieWordEmbeddings = keys.boolean("tie_word_embeddings", false);
     config.maxPositionEmbeddings = keys.integer("max_position_embeddings", 2048, 1, kMaxPositions);
@@ -219,22 +91,10 @@ private:
       keys.error("hidden_ratio", "a width int(hidden_size * hidden_ratio * 2 / 3) of at least 1");
   }
 
-  std::optional<int64_t> parseToken(StringRef key, int64_t absent) {
-    if (keys.isNull(key))
-      return std::nullopt;
-    if (!keys.has(key))
-      return absent < config.vocabSize ? std::optional(absent) : std::nullopt;
-    return keys.integer(key, 0, 0, config.vocabSize - 1);
-  }
-
   void parseTokens() {
-    config.bosToken = parseToken("bos_token_id", 1);
-    config.eosToken = parseToken("eos_token_id", 2);
-    // Padding is never generated nor read, and libraries store all kinds of placeholders here: no error.
-    const json::Value *pad = keys.get("pad_token_id");
-    std::optional<int64_t> id = pad ? pad->getAsInteger() : std::nullopt;
-    if (id && *id >= 0 && *id < config.vocabSize)
-      config.padToken = id;
+    config.bosToken = keys.token("bos_token_id", 1, config.vocabSize);
+    config.eosToken = keys.token("eos_token_id", 2, config.vocabSize);
+    config.padToken = keys.padToken(config.vocabSize);
   }
 
   void parseAttention() {
@@ -256,13 +116,11 @@ private:
       return;
     }
     bool isOld = llvm::any_of(kOldKeys, [&](StringRef key) { return object.get(key) != nullptr; });
-    AttentionSpec spec;
+    SambaAttention spec;
     for (int64_t layer = 1; layer < (isOld ? config.numLayers : std::min<int64_t>(config.numLayers, 18)); layer += 2)
       spec.layers.push_back(layer);
     spec.numHeads = keys.integer("num_heads", 18, 1, kMaxHidden);
-    spec.numKvHeads = spec.numHeads;
-    if (!keys.isNull("num_kv_heads"))
-      spec.numKvHeads = keys.integer("num_kv_heads", spec.numHeads, 1, kMaxHidden);
+    spec.numKvHeads = keys.integerOrNull("num_kv_heads", spec.numHeads, 1, kMaxHidden);
     if (!keys.isNull("window_size"))
       spec.window = keys.integer("window_size", 2048, 1, kMaxWindow);
     addSpec(std::move(spec), keys, isOld ? "num_heads" : "attn.num_heads",
@@ -271,8 +129,8 @@ private:
 
   void parseSpec(const json::Object &entry, const std::string &prefix) {
     KeyReader specKeys(entry, config.path, prefix, firstError);
-    specKeys.refuseUnsupported();
-    AttentionSpec spec;
+    refuseUnsupported(specKeys);
+    SambaAttention spec;
     const json::Value *layers = specKeys.get("layers");
     const json::Array *list = layers ? layers->getAsArray() : nullptr;
     if (!list)
@@ -289,9 +147,7 @@ private:
     if (!specKeys.has("num_heads"))
       return specKeys.error("num_heads", "the number of heads");
     spec.numHeads = specKeys.integer("num_heads", 1, 1, kMaxHidden);
-    spec.numKvHeads = spec.numHeads;
-    if (!specKeys.isNull("num_kv_heads"))
-      spec.numKvHeads = specKeys.integer("num_kv_heads", spec.numHeads, 1, kMaxHidden);
+    spec.numKvHeads = specKeys.integerOrNull("num_kv_heads", spec.numHeads, 1, kMaxHidden);
     spec.qkvBias = specKeys.boolean("qkv_bias", false);
     if (specKeys.has("window_size") && !specKeys.isNull("window_size"))
       spec.window = specKeys.integer("window_size", 1, 1, kMaxWindow);
@@ -301,7 +157,7 @@ private:
   }
 
   /// Checks what depends on more than one key.
-  void addSpec(AttentionSpec spec, KeyReader &specKeys, StringRef headsKey, StringRef kvHeadsKey) {
+  void addSpec(SambaAttention spec, KeyReader &specKeys, StringRef headsKey, StringRef kvHeadsKey) {
     if (spec.layers.empty() || !firstError.empty())
       return;
     for (int64_t layer : spec.layers)
@@ -338,9 +194,102 @@ Expected<SambaConfig> SambaConfig::parse(const json::Object &object, StringRef p
   return ConfigParser(object, path).parse();
 }
 
-const AttentionSpec *SambaConfig::attentionOf(int64_t layer) const {
-  for (const AttentionSpec &spec : attention)
+const SambaAttention *SambaConfig::attentionOf(int64_t layer) const {
+  for (const SambaAttention &spec : attention)
     if (llvm::is_contained(spec.layers, layer))
       return &spec;
   return nullptr;
 }
+
+//===----------------------------------------------------------------------===//
+// Description
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+BlockSpec describeAttention(const SambaConfig &config, const SambaAttention &spec, const std::string &prefix) {
+  int64_t hidden = config.hiddenSize, kvWidth = spec.numKvHeads * spec.headDim;
+  BlockSpec block{"mixer",
+                  {config.normEps},
+                  AttentionSpec{spec.numHeads, spec.numKvHeads, spec.headDim, spec.window, spec.ropeTheta},
+                  {}};
+  block.add("norm.weight", prefix + "mixer_norm.weight", {hidden});
+  block.addLinear("q_proj", prefix + "mixer.q_proj", hidden, hidden, spec.qkvBias);
+  block.addLinear("k_proj", prefix + "mixer.k_proj", kvWidth, hidden, spec.qkvBias);
+  block.addLinear("v_proj", prefix + "mixer.v_proj", kvWidth, hidden, spec.qkvBias);
+  block.addLinear("o_proj", prefix + "mixer.o_proj", hidden, hidden);
+  return block;
+}
+
+BlockSpec describeMamba(const SambaConfig &config, const std::string &prefix) {
+  int64_t hidden = config.hiddenSize;
+  BlockSpec block{"mixer",
+                  {config.normEps},
+                  MambaSpec{config.innerSize, config.stateSize, config.convKernel, config.dtRank, std::nullopt},
+                  {}};
+  block.add("norm.weight", prefix + "mixer_norm.weight", {hidden});
+  addMambaWeights(block, prefix + "mixer.", hidden, {config.useBias, config.useBias, /*conv=*/true});
+  return block;
+}
+
+bool hasFusedGate(const Checkpoint *checkpoint, const std::string &mlp, int64_t width, int64_t hidden) {
+  const Checkpoint::Tensor *gate = checkpoint ? checkpoint->find(mlp + "gate_proj.weight") : nullptr;
+  return gate && !checkpoint->find(mlp + "up_proj.weight") &&
+         ArrayRef<int64_t>(gate->info->shape) == ArrayRef<int64_t>({2 * width, hidden});
+}
+
+BlockSpec describeMlp(const SambaConfig &config, const std::string &prefix, const Checkpoint *checkpoint) {
+  int64_t hidden = config.hiddenSize, width = config.mlpSize;
+  BlockSpec block{"mlp", {config.normEps}, MlpSpec{width}, {}};
+  std::string mlp = prefix + "mlp.";
+  block.add("norm.weight", prefix + "mlp_norm.weight", {hidden});
+  if (hasFusedGate(checkpoint, mlp, width, hidden)) {
+    TensorSpec both{mlp + "gate_proj.weight", {2 * width, hidden}};
+    block.weights.push_back({"gate_proj.weight", {{both, 0, width}}});
+    block.weights.push_back({"up_proj.weight", {{both, width, width}}});
+  } else {
+    block.addLinear("gate_proj", mlp + "gate_proj", width, hidden);
+    block.addLinear("up_proj", mlp + "up_proj", width, hidden);
+  }
+  block.addLinear("down_proj", mlp + "down_proj", hidden, width);
+  return block;
+}
+
+} // namespace
+
+ModelDescription samba::describeSamba(const SambaConfig &config, const Checkpoint *checkpoint) {
+  ModelDescription model;
+  model.family = "samba";
+  model.configPath = config.path;
+  model.vocabSize = config.vocabSize;
+  model.hiddenSize = config.hiddenSize;
+  model.embeddings =
+      WeightSpec::of("embeddings.weight", "backbone.embeddings.weight", {config.vocabSize, config.hiddenSize});
+  for (int64_t layer = 0; layer < config.numLayers; ++layer) {
+    std::string prefix = ("backbone.layers." + Twine(layer) + ".").str();
+    const SambaAttention *attention = config.attentionOf(layer);
+    model.layers.push_back({{attention ? describeAttention(config, *attention, prefix) : describeMamba(config, prefix),
+                             describeMlp(config, prefix, checkpoint)}});
+  }
+  model.finalNorm.eps = config.normEps;
+  model.finalNormWeight = WeightSpec::of("norm_f.weight", "backbone.norm_f.weight", {config.hiddenSize});
+  if (config.tieWordEmbeddings)
+    model.tiedHead = "lm_head.weight";
+  else
+    model.head = WeightSpec::of("lm_head.weight", "lm_head.weight", {config.vocabSize, config.hiddenSize});
+  model.maxPositionEmbeddings = config.maxPositionEmbeddings;
+  model.bosToken = config.bosToken;
+  model.eosToken = config.eosToken;
+  model.padToken = config.padToken;
+  model.warnings = config.warnings;
+  return model;
+}
+
+static Expected<ModelDescription> read(const json::Object &object, StringRef path, const Checkpoint *checkpoint) {
+  Expected<SambaConfig> config = SambaConfig::parse(object, path);
+  if (!config)
+    return config.takeError();
+  return describeSamba(*config, checkpoint);
+}
+
+const Family samba::kSambaFamily = {"samba", {"samba"}, nullptr, read};

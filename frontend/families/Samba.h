@@ -1,4 +1,4 @@
-//===- SambaConfig.h - config.json of a samba model -------------*- C++ -*-===//
+//===- Samba.h - the samba family of flash-linear-attention -----*- C++ -*-===//
 //
 // Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -9,9 +9,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef FRONTEND_SAMBACONFIG_H
-#define FRONTEND_SAMBACONFIG_H
+#ifndef FRONTEND_FAMILIES_SAMBA_H
+#define FRONTEND_FAMILIES_SAMBA_H
 
+#include "frontend/Checkpoint.h"
+#include "frontend/ModelDescription.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -24,7 +26,7 @@
 namespace samba {
 
 /// One attention specification and the layers that follow it.
-struct AttentionSpec {
+struct SambaAttention {
   llvm::SmallVector<int64_t> layers; // below numLayers, sorted, at least one
   int64_t numHeads = 0;              // divides hiddenSize
   int64_t numKvHeads = 0;            // divides numHeads
@@ -34,8 +36,8 @@ struct AttentionSpec {
   double ropeTheta = 10000;
 };
 
-/// What the file says, with defaults filled in. All sizes are positive and so bounded that any tensor or state of the
-/// model has at most 2^40 elements.
+/// What config.json says, with defaults filled in. All sizes are positive and so bounded that any tensor or state of
+/// the model has at most 2^40 elements.
 struct SambaConfig {
   std::string path; // of the file, for messages
   int64_t vocabSize = 0, hiddenSize = 0, numLayers = 0;
@@ -47,7 +49,7 @@ struct SambaConfig {
   bool tieWordEmbeddings = false;
   int64_t maxPositionEmbeddings = 0;
   std::optional<int64_t> bosToken, eosToken, padToken; // below vocabSize
-  std::vector<AttentionSpec> attention;                // no two share a layer; all other layers are Mamba
+  std::vector<SambaAttention> attention;               // no two share a layer; all other layers are Mamba
 
   // Of interest only to who initialises a model.
   double initializerRange = 0, timeStepMin = 0, timeStepMax = 0, timeStepFloor = 0, timeStepScale = 0;
@@ -60,9 +62,13 @@ struct SambaConfig {
   static llvm::Expected<SambaConfig> parse(const llvm::json::Object &object, llvm::StringRef path);
 
   /// Null for a Mamba layer.
-  const AttentionSpec *attentionOf(int64_t layer) const;
+  const SambaAttention *attentionOf(int64_t layer) const;
 };
+
+/// The oldest checkpoints keep the rows of gate_proj and up_proj in one tensor; whether one does shows in its tensors.
+/// `checkpoint` may be null.
+ModelDescription describeSamba(const SambaConfig &config, const Checkpoint *checkpoint);
 
 } // namespace samba
 
-#endif // FRONTEND_SAMBACONFIG_H
+#endif // FRONTEND_FAMILIES_SAMBA_H
