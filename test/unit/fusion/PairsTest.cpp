@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "frontend/Importer.h"
+#include "frontend/families/Families.h"
 #include "lowering/cpu/Pipeline.h"
 #include "lowering/cpu/Target.h"
 #include "mlir/Pass/PassManager.h"
@@ -74,11 +75,11 @@ protected:
     auto opened = Checkpoint::open(folder, "");
     ASSERT_TRUE(bool(opened)) << toString(opened.takeError());
     checkpoint = std::move(*opened);
-    auto config = SambaConfig::load(folder + "/config.json");
-    ASSERT_TRUE(bool(config)) << toString(config.takeError());
+    auto model = describeModel(*checkpoint);
+    ASSERT_TRUE(bool(model)) << toString(model.takeError());
     ImportOptions import;
     import.context = 64; // of full attention, whose state is as large
-    auto imported = importSamba(*context, *config, *checkpoint, import);
+    auto imported = importModel(*context, *model, *checkpoint, import);
     ASSERT_TRUE(bool(imported)) << toString(imported.takeError());
     module = std::move(*imported);
     ExecutionOptions options;
