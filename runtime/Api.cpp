@@ -212,6 +212,32 @@ samba_status samba_sampler_accept(samba_sampler *sampler, int32_t token) {
   });
 }
 
+samba_status samba_sampler_reseed(samba_sampler *sampler, uint64_t seed) {
+  return guard([&] {
+    require(sampler, "samba_sampler_reseed: null argument");
+    sampler->reseed(seed);
+  });
+}
+
+samba_status samba_sampler_serialize(const samba_sampler *sampler, void *buffer, size_t capacity, size_t *bytes) {
+  return guard([&] {
+    require(sampler && bytes && (buffer || capacity == 0), "samba_sampler_serialize: null argument");
+    std::string saved = sampler->save();
+    *bytes = saved.size();
+    if (saved.size() > capacity)
+      throw Error(SAMBA_ERROR_LIMIT,
+                  "the buffer has room for " + std::to_string(capacity) + ", expected " + std::to_string(saved.size()));
+    std::memcpy(buffer, saved.data(), saved.size());
+  });
+}
+
+samba_status samba_sampler_restore(samba_sampler *sampler, const void *data, size_t bytes) {
+  return guard([&] {
+    require(sampler && (data || bytes == 0), "samba_sampler_restore: null argument");
+    sampler->restore({static_cast<const char *>(data), bytes});
+  });
+}
+
 samba_status samba_sampler_sample(samba_sampler *sampler, const float *logits, size_t vocab_size, int32_t *token) {
   return guard([&] {
     require(sampler && logits && token && vocab_size > 0 && vocab_size <= INT32_MAX,

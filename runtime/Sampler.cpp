@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 using namespace samba::runtime;
@@ -60,13 +61,13 @@ void Sampler::setBias(int32_t token, float value) {
   bias[token] = value;
 }
 
-bool Sampler::remembers() const {
-  return sampling.repeat_window > 0 &&
-         (sampling.repeat_penalty != 1 || sampling.presence_penalty != 0 || sampling.frequency_penalty != 0);
+bool Sampler::penalises() const {
+  return sampling.repeat_penalty != 1 || sampling.presence_penalty != 0 || sampling.frequency_penalty != 0;
 }
 
+/// Tokens are remembered also where no penalty is on: one may be, in the run that goes on from a saved state.
 void Sampler::accept(int32_t token) {
-  if (!remembers())
+  if (sampling.repeat_window == 0)
     return;
   recent.push_back(token);
   ++recentCount[token];
@@ -80,12 +81,15 @@ void Sampler::accept(int32_t token) {
 
 /// The logits with bias and penalties.
 const float *Sampler::adjust(const float *logits, size_t vocabSize) {
-  if (bias.empty() && recentCount.empty())
+  bool penalise = penalises() && !recentCount.empty();
+  if (bias.empty() && !penalise)
     return logits;
   adjusted.assign(logits, logits + vocabSize);
   for (const auto &[token, value] : bias)
     if (static_cast<size_t>(token) < vocabSize)
       adjusted[static_cast<size_t>(token)] += value;
+  if (!penalise)
+    return adjusted.data();
   for (const auto &[token, count] : recentCount) {
     if (token < 0 || static_cast<size_t>(token) >= vocabSize)
       continue;
@@ -95,6 +99,41 @@ const float *Sampler::adjust(const float *logits, size_t vocabSize) {
     logit -= sampling.presence_penalty + sampling.frequency_penalty * static_cast<float>(count);
   }
   return adjusted.data();
+}
+
+namespace {
+/// What a sampler is saved as: this, and `count` tokens of four bytes, the oldest first. Little-endian.
+struct SavedSampler {
+  uint32_t magic;
+  uint32_t count;
+  Random::State random;
+};
+constexpr uint32_t samplerMagic = 0x31504d53; // "SMP1", the 1 being the version
+} // namespace
+
+std::string Sampler::save() const {
+  SavedSampler head = {samplerMagic, static_cast<uint32_t>(recent.size()), random.save()};
+  std::string bytes(reinterpret_cast<const char *>(&head), sizeof(head));
+  for (int32_t token : recent)
+    bytes.append(reinterpret_cast<const char *>(&token), sizeof(token));
+  return bytes;
+}
+
+void Sampler::restore(std::string_view bytes) {
+  SavedSampler head;
+  if (bytes.size() >= sizeof(head))
+    std::memcpy(&head, bytes.data(), sizeof(head));
+  if (bytes.size() < sizeof(head) || head.magic != samplerMagic ||
+      bytes.size() != sizeof(head) + head.count * sizeof(int32_t) || head.random == Random::State{})
+    throw Error(SAMBA_ERROR_FORMAT, "not a saved sampler");
+  random.restore(head.random);
+  recent.clear();
+  recentCount.clear();
+  for (size_t i = 0; i < head.count; ++i) {
+    int32_t token;
+    std::memcpy(&token, bytes.data() + sizeof(head) + i * sizeof(token), sizeof(token));
+    accept(token);
+  }
 }
 
 int32_t Sampler::sample(const float *logits, size_t vocabSize) {

@@ -10,8 +10,11 @@
 
 #include "samba/samba.h"
 
+#include <array>
 #include <cstdint>
 #include <deque>
+#include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -25,8 +28,13 @@ public:
   /// Uniform in [0, 1), a multiple of 2^-53.
   double uniform() { return static_cast<double>(next() >> 11) * 0x1p-53; }
 
+  /// Where it is in its numbers; not all zero.
+  using State = std::array<uint64_t, 4>;
+  const State &save() const { return state; }
+  void restore(const State &saved) { state = saved; }
+
 private:
-  uint64_t state[4];
+  State state;
 };
 
 /// The sampling of samba.h.
@@ -37,6 +45,11 @@ public:
 
   void accept(int32_t token);
   void setBias(int32_t token, float bias);
+  void reseed(uint64_t seed) { random = Random(seed); }
+  /// Its random numbers and the recent tokens, as bytes.
+  std::string save() const;
+  /// Throws SAMBA_ERROR_FORMAT if `bytes` are not what save() gives.
+  void restore(std::string_view bytes);
   /// Throws SAMBA_ERROR_NUMERIC if all logits are NaN, as do the next two.
   int32_t sample(const float *logits, size_t vocabSize);
   void probabilities(const float *logits, size_t vocabSize, float *result);
@@ -48,7 +61,7 @@ private:
     int32_t token;
   };
 
-  bool remembers() const;
+  bool penalises() const;
   const float *adjust(const float *logits, size_t vocabSize);
   int32_t greedy(const float *logits, size_t vocabSize);
   double distribution(const float *logits, size_t vocabSize);

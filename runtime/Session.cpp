@@ -15,22 +15,25 @@ Session::Session(std::shared_ptr<Model> owner) : model(std::move(owner)), memory
 
 Session::Session(Fork fork)
     : model(fork.parent.model), memory(fork.parent.memory->fork()), tokens(fork.parent.tokens),
-      number(fork.parent.number) {}
+      number(fork.parent.number), attached(fork.parent.attached) {}
 
 void Session::reset() {
   forgetMarks();
   memory->assign(nullptr);
   tokens = 0;
   number = 0;
+  attached.clear();
 }
 
 void Session::assign(const Session &from) {
   if (this == &from)
     return;
+  std::string bytes = from.attached; // before anything changes: there may be no memory for it
   forgetMarks();
   memory->assign(*from.memory);
   tokens = from.tokens;
   number = from.number;
+  attached = std::move(bytes);
 }
 
 void Session::restore(const void *bytes, int64_t position) {

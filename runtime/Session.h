@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <string>
 
 namespace samba::runtime {
 
@@ -36,6 +37,8 @@ public:
   char *exposeState() { return memory->expose(); }
   int64_t note() const { return number; }
   void setNote(int64_t value) { number = value; }
+  const std::string &attachment() const { return attached; }
+  void attach(std::string bytes) { attached = std::move(bytes); }
 
   void reset();
   /// A session of the same model.
@@ -55,9 +58,10 @@ public:
   /// Where to write all bytes of another state.
   char *overwriteState() { return memory->overwrite(); }
   /// Says what state it is that was written there.
-  void adopt(int64_t position, int64_t note) {
+  void adopt(int64_t position, int64_t note, std::string attachment) {
     tokens = position;
     number = note;
+    attached = std::move(attachment);
   }
   void advance(int64_t count) { tokens += count; }
 
@@ -76,6 +80,7 @@ private:
   std::unique_ptr<SequenceState> memory;
   int64_t tokens = 0;
   int64_t number = 0;
+  std::string attached;
   std::deque<Mark> marks; // by position
   std::deque<Undo> undos; // by position; none before the first mark
 };

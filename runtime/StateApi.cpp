@@ -30,6 +30,23 @@ int64_t samba_session_position(const samba_session *session) { return session->p
 int64_t samba_session_note(const samba_session *session) { return session->note(); }
 void samba_session_set_note(samba_session *session, int64_t note) { session->setNote(note); }
 
+samba_status samba_session_attach(samba_session *session, const void *data, size_t bytes) {
+  return guard([&] {
+    require(session && (data || bytes == 0), "samba_session_attach: null argument");
+    if (bytes > SAMBA_MAX_ATTACHMENT)
+      throw Error(SAMBA_ERROR_ARGUMENT, "samba_session_attach: expected at most " +
+                                            std::to_string(SAMBA_MAX_ATTACHMENT) + " bytes, found " +
+                                            std::to_string(bytes));
+    session->attach(bytes > 0 ? std::string(static_cast<const char *>(data), bytes) : std::string());
+  });
+}
+
+const void *samba_session_attachment(const samba_session *session, size_t *bytes) {
+  if (bytes)
+    *bytes = session->attachment().size();
+  return session->attachment().data();
+}
+
 samba_status samba_session_copy(samba_session *to, const samba_session *from) {
   return guard([&] {
     require(to && from, "samba_session_copy: null argument");
@@ -85,7 +102,7 @@ size_t samba_saved_bytes(const samba_model *model) { return StateBlob::size(*mod
 samba_status samba_session_serialize(const samba_session *session, void *buffer, size_t capacity, size_t *bytes) {
   return guard([&] {
     require(session && bytes && (buffer || capacity == 0), "samba_session_serialize: null argument");
-    *bytes = StateBlob::size(session->owner());
+    *bytes = StateBlob::size(session->owner()) + session->attachment().size();
     if (*bytes > capacity)
       throw Error(SAMBA_ERROR_LIMIT,
                   "the buffer has room for " + std::to_string(capacity) + ", expected " + std::to_string(*bytes));

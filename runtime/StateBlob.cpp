@@ -32,7 +32,7 @@ struct Header {
   int64_t note;
   uint64_t stateBytes;
   uint64_t blobBytes;
-  uint64_t checksum; // XXH3-64 of the header before this field, the table and the state
+  uint64_t checksum; // XXH3-64 of the header before this field, the table, the state and the attachment
 };
 static_assert(sizeof(Header) == 64 && offsetof(Header, checksum) == 56, "the header has a fixed layout");
 
@@ -80,15 +80,17 @@ void StateBlob::write(const Session &session, const Sink &sink) {
   header.position = session.position();
   header.note = session.note();
   header.stateBytes = model.manifest().stateBytes;
-  header.blobBytes = size(model);
+  header.blobBytes = size(model) + session.attachment().size();
   Digest digest;
   digest.add(&header, offsetof(Header, checksum));
   digest.add(table.data(), table.size());
   digest.add(session.state(), header.stateBytes);
+  digest.add(session.attachment().data(), session.attachment().size());
   header.checksum = digest.value();
   sink(&header, sizeof(header));
   sink(table.data(), table.size());
   sink(session.state(), header.stateBytes);
+  sink(session.attachment().data(), session.attachment().size());
 }
 
 void StateBlob::read(Session &session, const std::string &name, uint64_t available, const Source &source) {
@@ -100,15 +102,18 @@ void StateBlob::read(Session &session, const std::string &name, uint64_t availab
   source(&header, sizeof(header));
   if (std::memcmp(header.magic, magic, sizeof(magic)) != 0)
     throw Error(SAMBA_ERROR_FORMAT, name + " is not a saved state");
-  if (header.version != version)
+  if (header.version < oldest || header.version > version)
     throw Error(SAMBA_ERROR_ABI, name + " has state version " + std::to_string(header.version) +
-                                     ", this runtime loads version " + std::to_string(version));
+                                     ", this runtime loads versions " + std::to_string(oldest) + " to " +
+                                     std::to_string(version));
   if (header.blobBytes != available)
     damaged(name, "it has " + std::to_string(available) + " bytes, expected " + std::to_string(header.blobBytes));
 
   std::string table = tableOf(model);
-  bool own = header.fingerprint == model.fingerprint() && header.blobBytes == size(model) &&
-             header.stateBytes == model.manifest().stateBytes && header.tableBytes == table.size();
+  uint64_t attached = header.blobBytes - size(model); // wraps around if it is of another model
+  bool own = header.fingerprint == model.fingerprint() && header.stateBytes == model.manifest().stateBytes &&
+             header.tableBytes == table.size() && attached <= (header.version == 1 ? 0 : SAMBA_MAX_ATTACHMENT);
+  std::string attachment;
   Digest digest;
   digest.add(&header, offsetof(Header, checksum));
   uint64_t left = available - sizeof(header);
@@ -120,6 +125,9 @@ void StateBlob::read(Session &session, const std::string &name, uint64_t availab
     sameTable = found == table;
     source(session.overwriteState(), header.stateBytes);
     digest.add(session.state(), header.stateBytes);
+    attachment.resize(attached);
+    source(attachment.data(), attached);
+    digest.add(attachment.data(), attached);
   } else { // whether it is damaged or of another model, the checksum knows
     std::vector<char> piece(std::min<uint64_t>(left, 1 << 20));
     for (uint64_t bytes = 0; left > 0; left -= bytes) {
@@ -135,5 +143,5 @@ void StateBlob::read(Session &session, const std::string &name, uint64_t availab
   if (!sameTable || header.position < 0)
     damaged(name, "the field table or the position is not one of model '" + model.manifest().name + "'");
   model.checkContext(header.position, 0);
-  session.adopt(header.position, header.note);
+  session.adopt(header.position, header.note, std::move(attachment));
 }

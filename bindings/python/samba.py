@@ -74,6 +74,7 @@ _CHECKED = {
     "samba_session_rollback": [c_void_p, c_int64],
     "samba_session_serialize": [c_void_p, c_void_p, c_size_t, POINTER(c_size_t)],
     "samba_session_deserialize": [c_void_p, c_void_p, c_size_t, POINTER(c_void_p)],
+    "samba_session_attach": [c_void_p, c_char_p, c_size_t],
     "samba_session_save": [c_void_p, c_char_p],
     "samba_session_load": [c_void_p, c_char_p, POINTER(c_void_p)],
     "samba_evaluate_last": [c_void_p, POINTER(_Segment), c_size_t, POINTER(c_size_t), POINTER(c_float), c_size_t],
@@ -87,6 +88,9 @@ _CHECKED = {
     "samba_detokenizer_finish": [c_void_p, POINTER(c_char_p), POINTER(c_size_t)],
     "samba_sampler_create": [POINTER(_Sampling), POINTER(c_void_p)],
     "samba_sampler_accept": [c_void_p, c_int32],
+    "samba_sampler_reseed": [c_void_p, c_uint64],
+    "samba_sampler_serialize": [c_void_p, c_void_p, c_size_t, POINTER(c_size_t)],
+    "samba_sampler_restore": [c_void_p, c_char_p, c_size_t],
     "samba_sampler_bias": [c_void_p, c_int32, c_float],
     "samba_sampler_sample": [c_void_p, POINTER(c_float), c_size_t, POINTER(c_int32)],
     "samba_sampler_probabilities": [c_void_p, POINTER(c_float), c_size_t, POINTER(c_float)],
@@ -110,6 +114,7 @@ _PLAIN = {
     "samba_session_reset": (None, [c_void_p]),
     "samba_session_position": (c_int64, [c_void_p]),
     "samba_session_note": (c_int64, [c_void_p]),
+    "samba_session_attachment": (c_void_p, [c_void_p, POINTER(c_size_t)]),
     "samba_session_set_note": (None, [c_void_p, c_int64]),
     "samba_session_forget_marks": (None, [c_void_p]),
     "samba_session_state": (c_void_p, [c_void_p]),
@@ -307,6 +312,16 @@ class Session(_Object):
     def note(self, value):
         _c.samba_session_set_note(self._handle, value)
 
+    @property
+    def attachment(self):
+        """Bytes of one's own that are copied and saved with it; Sampler.dumps() gives some."""
+        size = c_size_t()
+        return ctypes.string_at(_c.samba_session_attachment(self._handle, byref(size)), size.value)
+
+    @attachment.setter
+    def attachment(self, value):
+        _c.samba_session_attach(self._handle, value, len(value))
+
     def feed(self, ids, rows="last"):
         """Feeds ids; returns rows of logits."""
         return self.model.evaluate([(self, ids)], rows if isinstance(rows, str) else [rows])
@@ -334,7 +349,9 @@ class Session(_Object):
         _c.samba_session_save(self._handle, os.fsencode(path))
 
     def dumps(self):
-        size = c_size_t(_c.samba_saved_bytes(self.model._handle))
+        size = c_size_t()
+        _c.samba_session_attachment(self._handle, byref(size))
+        size.value += _c.samba_saved_bytes(self.model._handle)
         data = ctypes.create_string_buffer(size.value)
         _c.samba_session_serialize(self._handle, data, len(data), byref(size))
         return data.raw
@@ -357,6 +374,20 @@ class Sampler(_Object):
             raise TypeError("unknown sampling parameters: " + ", ".join(sorted(unknown)))
         sampling = _Sampling(size=ctypes.sizeof(_Sampling), **{**values, **keywords})
         self._handle = _create(_c.samba_sampler_create, byref(sampling))
+
+    def reseed(self, seed):
+        _c.samba_sampler_reseed(self._handle, seed)
+
+    def dumps(self):
+        """Its random numbers and the recent tokens, as bytes."""
+        size = c_size_t(44 + 4 * 65536)  # with the longest window
+        data = ctypes.create_string_buffer(size.value)
+        _c.samba_sampler_serialize(self._handle, data, len(data), byref(size))
+        return data.raw[: size.value]
+
+    def restore(self, data):
+        """Goes on from dumps()."""
+        _c.samba_sampler_restore(self._handle, data, len(data))
 
     def accept(self, token):
         _c.samba_sampler_accept(self._handle, token)

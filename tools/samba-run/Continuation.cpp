@@ -31,11 +31,12 @@ Continuation::Continuation(const Model &model, const Wish &wish)
     stop = "length";
 }
 
-void Continuation::see(const std::vector<int32_t> &prompt) {
-  for (int32_t token : prompt) {
-    sampler.accept(token);
+void Continuation::see(const std::vector<int32_t> &prompt, size_t known) {
+  for (size_t i = 0; i < prompt.size(); ++i) {
+    if (i >= known)
+      sampler.accept(prompt[i]);
     if (detokenizer)
-      detokenizer->push(token);
+      detokenizer->push(prompt[i]);
   }
 }
 

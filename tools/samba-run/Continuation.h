@@ -26,8 +26,8 @@ public:
   /// Throws std::runtime_error for a bias of a token that the model does not have.
   Continuation(const Model &model, const Wish &wish);
 
-  /// Tells it of tokens that come before.
-  void see(const std::vector<int32_t> &prompt);
+  /// Tells it of tokens that come before. The choice knows the first `known` of them already.
+  void see(const std::vector<int32_t> &prompt, size_t known = 0);
 
   Sampler &choice() { return sampler; }
   /// Adds the next token, which was chosen by these logits. Returns the text that is ready to be shown.

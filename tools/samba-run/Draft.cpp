@@ -12,7 +12,7 @@
 using namespace samba;
 using namespace samba::run;
 
-/// Of the last `count` tokens before `end`. Another sequence with the same hash only makes a bad guess.
+/// Of the last `count` tokens before `end`.
 static uint64_t hashBefore(const std::vector<int32_t> &sequence, size_t end, size_t count) {
   uint64_t hash = count;
   for (size_t i = end - count; i < end; ++i)
@@ -20,24 +20,43 @@ static uint64_t hashBefore(const std::vector<int32_t> &sequence, size_t end, siz
   return hash;
 }
 
-std::vector<int32_t> LookupDraft::propose(const std::vector<int32_t> &sequence, size_t count) {
-  // The end of the sequence itself is not looked up: it must be found where something comes after it.
-  for (size_t end = indexed + 1; end < sequence.size(); ++end) {
+/// The index behind the last place before `end` that is like what comes before `end`; 0 if there is none. Sets
+/// `matched`.
+size_t LookupDraft::find(const std::vector<int32_t> &sequence, size_t end) {
+  // The end itself is not looked up: it must be found where something comes after it.
+  for (size_t place = indexed + 1; place < end; ++place) {
     for (size_t length : {2, 3})
-      if (end >= length)
-        after[length - 2][hashBefore(sequence, end, length)] = end;
-    indexed = end;
+      if (place >= length)
+        after[length - 2][hashBefore(sequence, place, length)] = place;
+    indexed = place;
   }
   for (size_t length : {3, 2}) {
-    if (sequence.size() < length)
+    auto found = end < length ? after[0].end() : after[length - 2].find(hashBefore(sequence, end, length));
+    if (end < length || found == after[length - 2].end())
       continue;
-    auto found = after[length - 2].find(hashBefore(sequence, sequence.size(), length));
-    if (found == after[length - 2].end())
-      continue;
-    size_t begin = found->second, end = std::min(sequence.size(), begin + count);
-    return {sequence.begin() + static_cast<ptrdiff_t>(begin), sequence.begin() + static_cast<ptrdiff_t>(end)};
+    size_t place = found->second;
+    for (matched = 0; matched < std::min<size_t>(place, 8); ++matched)
+      if (sequence[place - 1 - matched] != sequence[end - 1 - matched])
+        break;
+    if (matched >= length)
+      return place;
   }
-  return {};
+  matched = 0;
+  return 0;
+}
+
+std::vector<int32_t> LookupDraft::propose(const std::vector<int32_t> &sequence, size_t count) {
+  std::vector<int32_t> guesses;
+  if (size_t place = find(sequence, sequence.size()); place > 0)
+    for (size_t i = place; guesses.size() < count; ++i) // beyond the end, the guesses themselves are repeated
+      guesses.push_back(i < sequence.size() ? sequence[i] : guesses[i - sequence.size()]);
+  return guesses;
+}
+
+void LookupDraft::learn(const std::vector<int32_t> &text, const Guess &guess) {
+  for (size_t end = 2; end < text.size(); ++end)
+    if (size_t place = find(text, end); place > 0)
+      guess(matched, text[place] == text[end]);
 }
 
 /// Without the penalties: they would depend on guesses, and any distribution of guesses will do.
@@ -61,12 +80,15 @@ std::vector<int32_t> ModelDraft::propose(const std::vector<int32_t> &sequence, s
   int64_t limit = model.maxContext();
   if (limit >= 0)
     count = std::min(count, static_cast<size_t>(std::max<int64_t>(0, limit - static_cast<int64_t>(sequence.size()))));
+  if (int64_t reach = samba_max_rollback(model.get()); reach >= 0) // it goes back over all guesses but the first
+    count = std::min(count, static_cast<size_t>(reach) + 1);
   std::vector<int32_t> tokens;
   probabilities.clear();
   if (count == 0)
     return tokens;
   size_t seen = static_cast<size_t>(session.position());
   session.evaluate(&sequence[seen], sequence.size() - seen, SAMBA_ROWS_LAST, logits.data(), logits.size());
+  samba_session_forget_marks(session.get());
   session.mark();
   while (true) {
     if (!greedy)

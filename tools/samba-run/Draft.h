@@ -11,6 +11,7 @@
 #include "samba/samba.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -25,16 +26,29 @@ public:
   virtual std::vector<int32_t> propose(const std::vector<int32_t> &sequence, size_t count) = 0;
   /// The probabilities that the i-th token of the last proposal was drawn with; null if nothing was drawn.
   virtual const std::vector<float> *drawnFrom(size_t i) const { return nullptr; }
+  /// How many of the last tokens the last proposal goes by, of which more make it better; 0: it cannot tell.
+  virtual size_t confidence() const { return 0; }
+  /// Proposals take no time that counts.
+  virtual bool isFree() const { return false; }
+  /// What it would have guessed within a text, if it is free: calls `guess` with the confidence of each guess.
+  using Guess = std::function<void(size_t confidence, bool right)>;
+  virtual void learn(const std::vector<int32_t> &text, const Guess &guess) {}
 };
 
 /// What came after the last three, or else the last two, tokens where they occurred before.
 class LookupDraft : public Draft {
 public:
   std::vector<int32_t> propose(const std::vector<int32_t> &sequence, size_t count) override;
+  size_t confidence() const override { return matched; }
+  bool isFree() const override { return true; }
+  void learn(const std::vector<int32_t> &text, const Guess &guess) override;
 
 private:
+  size_t find(const std::vector<int32_t> &sequence, size_t end);
+
   std::unordered_map<uint64_t, size_t> after[2]; // hash of two and of three tokens -> index behind them
   size_t indexed = 0;                            // tokens whose ends are in the tables
+  size_t matched = 0;                            // tokens that the last proposal's place has in common, at most 8
 };
 
 /// What another model of the same vocabulary would say.

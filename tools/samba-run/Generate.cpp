@@ -58,6 +58,9 @@ public:
 private:
   Session startSession() const { return options.loadState ? Session::load(model, *options.loadState) : Session(model); }
   void readPrompt();
+  void resumeChoice();
+  void seePrompt();
+  void save();
   std::vector<int64_t> placesToStop() const;
   bool feedBack();
   void speculate();
@@ -76,6 +79,8 @@ private:
   std::optional<PromptCache> cache;
   std::optional<Speculation> speculation;
   std::vector<int32_t> prompt;       // what is fed before the first choice
+  size_t promptKnown = 0;            // tokens of it that the choice of the saved state knows
+  bool promptSeen = false;           // by the continuation
   std::vector<float> logits;         // the last token's row at the end
   std::string early;                 // the limit that ended it
   std::optional<Exception> full;     // the context is
@@ -89,13 +94,44 @@ void Generation::readPrompt() {
     prompt = readTokens(*options.tokensFile, model.vocabSize());
   else if (options.promptFile || options.prompt)
     prompt = model.tokenize(options.promptFile ? readFile(*options.promptFile) : *options.prompt, !options.loadState);
-  if (options.loadState && session.note() > 0 && session.note() <= model.vocabSize())
+  bool pending = options.loadState && session.note() > 0 && session.note() <= model.vocabSize();
+  if (pending)
     prompt.insert(prompt.begin(), static_cast<int32_t>(session.note() - 1));
   session.setNote(0);
+  if (!session.attachment().empty()) {
+    resumeChoice();
+    promptKnown = pending ? 1 : 0;
+  }
   if (prompt.empty())
     throw std::runtime_error(options.loadState
                                  ? "'" + *options.loadState + "' has no token to go on with: give a prompt"
                                  : "the prompt has no tokens");
+}
+
+/// Random numbers and penalties go on from the saved state.
+void Generation::resumeChoice() {
+  try {
+    continuation.choice().restore(session.attachment());
+    if (options.wish.seeded)
+      continuation.choice().reseed(options.wish.sampling.seed);
+  } catch (const Exception &) {
+    throw std::runtime_error("'" + *options.loadState +
+                             "' was saved by another program: " + "what is attached to it is not a saved sampler");
+  }
+  session.attach({});
+}
+
+void Generation::seePrompt() {
+  if (!promptSeen)
+    continuation.see(prompt, promptKnown);
+  promptSeen = true;
+}
+
+/// The choice goes with it, so that a later run goes on as this one would have.
+void Generation::save() {
+  session.attach(continuation.choice().serialize());
+  session.save(*options.saveState);
+  session.attach({});
 }
 
 /// Lengths of the prompt at which there is something to do.
@@ -150,7 +186,8 @@ void Generation::feedPrompt() {
       break;
     if (place == total - 1 && options.saveState && options.wish.tokens == 0) {
       session.setNote(static_cast<int64_t>(prompt.back()) + 1);
-      session.save(*options.saveState);
+      seePrompt();
+      save();
       session.setNote(0);
     }
     if (cache && fresh && place < total)
@@ -166,7 +203,7 @@ void Generation::feedPrompt() {
     hiddenDump->commit();
   if (options.dumpState)
     dumpState(*options.dumpState, model, session);
-  continuation.see(prompt);
+  seePrompt();
 }
 
 bool Generation::mayGoOn() {
@@ -192,11 +229,12 @@ bool Generation::feedBack() {
 /// Like continuePrompt, with guesses.
 void Generation::speculate() {
   Stopwatch watch;
-  speculation.emplace(model, session, continuation, makeDraft(), static_cast<size_t>(options.speculateRows));
+  speculation.emplace(model, session, continuation, makeDraft(), prompt, promptSeconds,
+                      static_cast<size_t>(options.speculateRows));
   watch = Stopwatch();
   try {
     speculation->run(
-        prompt, logits.data(), [&] { return mayGoOn(); },
+        logits.data(), [&] { return mayGoOn(); },
         [&](const std::string &text) {
           show(text);
           stepSeconds = watch.seconds();
@@ -239,7 +277,7 @@ void Generation::finish() {
   if (whole && options.saveState && options.wish.tokens > 0) {
     if (!continuation.tokens().empty())
       session.setNote(static_cast<int64_t>(continuation.tokens().back()) + 1);
-    session.save(*options.saveState);
+    save();
   }
 }
 

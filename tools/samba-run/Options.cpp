@@ -143,7 +143,11 @@ Values valuesOf(Options &options, std::string &draws, bool &temperature) {
       {"--chunk", [&](auto &o, auto &v) { options.chunk = parseInteger(o, v, 1, SAMBA_MAX_CHUNK); }},
       {"--threads",
        [&](auto &o, auto &v) { options.threads = static_cast<int32_t>(parseInteger(o, v, 1, SAMBA_MAX_THREADS)); }},
-      {"--seed", [&](auto &o, auto &v) { sampling.seed = parseSeed(o, v); }},
+      {"--seed",
+       [&](auto &o, auto &v) {
+         options.wish.seeded = true;
+         sampling.seed = parseSeed(o, v);
+       }},
       {"--temp",
        [&](auto &o, auto &v) {
          temperature = true;

@@ -31,6 +31,7 @@ struct Wish {
   std::map<int32_t, float> bias; // by token
   std::vector<std::string> stops;
   bool ignoreEos = false;
+  bool seeded = false;             // a seed was given
   std::optional<int32_t> logprobs; // how many tokens are told with their log probabilities, beside the chosen one
 };
 

@@ -15,26 +15,32 @@ using namespace samba::run;
 using nlohmann::ordered_json;
 
 Speculation::Speculation(const Model &model, Session &session, Continuation &continuation, std::unique_ptr<Draft> draft,
-                         size_t rows)
-    : model(model), session(session), continuation(continuation), draft(std::move(draft)), rows(rows),
-      logits(rows * static_cast<size_t>(model.vocabSize())) {}
+                         const std::vector<int32_t> &prompt, double promptSeconds, size_t rows)
+    : model(model), session(session), continuation(continuation),
+      guessing(std::move(draft), prompt, promptSeconds / static_cast<double>(std::max<size_t>(1, prompt.size()))),
+      rows(rows), sequence(prompt) {
+  // A wrong guess must not be out of reach.
+  if (int64_t reach = samba_max_rollback(model.get()); reach >= 0)
+    this->rows = std::min(rows, static_cast<size_t>(std::max<int64_t>(1, reach)));
+  logits.resize(this->rows * static_cast<size_t>(model.vocabSize()));
+}
 
-/// Guesses for the next pass; none while it does not pay, or if there is no room.
-std::vector<int32_t> Speculation::proposal() {
-  if (pause > 0)
-    return {};
-  int64_t room = static_cast<int64_t>(rows - pending.size());
+/// How many guesses the next pass can have.
+size_t Speculation::room() const {
+  int64_t room = static_cast<int64_t>(rows) - static_cast<int64_t>(pending.size());
   room = std::min(room, continuation.left() - 1);
   if (model.maxContext() >= 0)
     room = std::min(room, model.maxContext() - session.position() - static_cast<int64_t>(pending.size()));
-  return room > 0 ? draft->propose(sequence, static_cast<size_t>(room)) : std::vector<int32_t>();
+  return static_cast<size_t>(std::max<int64_t>(0, room));
 }
 
 /// Evaluates the pending tokens and the guesses, and chooses tokens as long as the guesses are right, and one more.
-/// Returns how many that were.
-size_t Speculation::pass(const std::vector<int32_t> &drafts, const std::function<void(const std::string &)> &show) {
+/// Returns them.
+std::vector<int32_t> Speculation::pass(const std::vector<int32_t> &drafts,
+                                       const std::function<void(const std::string &)> &show) {
   std::vector<int32_t> fed = pending;
   fed.insert(fed.end(), drafts.begin(), drafts.end());
+  samba_session_forget_marks(session.get());
   if (!drafts.empty())
     session.mark();
   model.evaluate({{session.get(), fed.data(), fed.size()}}, {drafts.size() + 1}, logits);
@@ -43,7 +49,7 @@ size_t Speculation::pass(const std::vector<int32_t> &drafts, const std::function
   while (!continuation.ended()) {
     size_t i = fresh.size();
     const float *row = &logits[i * vocabSize];
-    const std::vector<float> *drawn = i < drafts.size() ? draft->drawnFrom(i) : nullptr;
+    const std::vector<float> *drawn = i < drafts.size() ? guessing.drawnFrom(i) : nullptr;
     int32_t token =
         drawn ? continuation.choice().choose(row, *drawn, drafts[i]) : continuation.choice().sample(row, vocabSize);
     show(continuation.add(token, row));
@@ -60,48 +66,30 @@ size_t Speculation::pass(const std::vector<int32_t> &drafts, const std::function
     pending.insert(pending.end(), fresh.begin(), fresh.end());
   }
   ++passes;
+  evaluated += static_cast<int64_t>(fed.size());
   chosen += static_cast<int64_t>(fresh.size());
   drafted += static_cast<int64_t>(drafts.size());
   accepted += static_cast<int64_t>(right);
-  return fresh.size();
+  return fresh;
 }
 
-/// Counts a pass; stops guessing for a while when 16 passes were no faster than plain ones.
-void Speculation::judge(bool speculative, double seconds, size_t tokens) {
-  totalSeconds += seconds;
-  if (!speculative) {
-    plainSeconds = plainPasses == 0 ? seconds : 0.9 * plainSeconds + 0.1 * seconds;
-    ++plainPasses;
-    pause -= pause > 0;
-    return;
-  }
-  windowSeconds += seconds;
-  windowTokens += tokens;
-  if (++windowPasses < 16)
-    return;
-  if (plainPasses > 0 && windowSeconds >= plainSeconds * static_cast<double>(windowTokens)) {
-    pause = nextPause;
-    nextPause = std::min<size_t>(2 * nextPause, 1024);
-  } else {
-    nextPause = 64;
-  }
-  windowSeconds = 0;
-  windowPasses = windowTokens = 0;
-}
-
-void Speculation::run(const std::vector<int32_t> &prompt, const float *first, const std::function<bool()> &mayGoOn,
+void Speculation::run(const float *first, const std::function<bool()> &mayGoOn,
                       const std::function<void(const std::string &)> &show) {
-  sequence = prompt;
+  using Clock = std::chrono::steady_clock;
+  auto seconds = [](Clock::duration duration) { return std::chrono::duration<double>(duration).count(); };
   show(continuation.step(first));
   ++chosen;
   sequence.push_back(continuation.tokens().back());
   pending.assign(1, sequence.back());
   while (!continuation.ended() && mayGoOn()) {
-    auto start = std::chrono::steady_clock::now();
-    std::vector<int32_t> drafts = proposal();
-    bool speculative = !drafts.empty() || pending.size() > 1;
-    size_t tokens = pass(drafts, show);
-    judge(speculative, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), tokens);
+    Clock::time_point start = Clock::now();
+    std::vector<int32_t> drafts = guessing.next(sequence, pending.size(), room());
+    Clock::time_point drafted = Clock::now();
+    size_t fed = pending.size() + drafts.size();
+    std::vector<int32_t> fresh = pass(drafts, show);
+    Clock::time_point end = Clock::now();
+    totalSeconds += seconds(end - start);
+    guessing.came(fresh, fed, drafts.size(), seconds(end - drafted), seconds(drafted - start));
   }
 }
 
@@ -115,9 +103,11 @@ void Speculation::settle() {
 ordered_json Speculation::statistics() const {
   auto ratio = [](double a, double b) { return b > 0 ? ordered_json(a / b) : ordered_json(nullptr); };
   double ownTokens = static_cast<double>(chosen - 1); // the first one is the prompt's
+  double plain = guessing.plainSeconds();
   return {{"passes", passes},
+          {"rows", evaluated},
           {"tokens_per_pass", ratio(ownTokens, static_cast<double>(passes))},
           {"drafted", drafted},
           {"accepted", accepted},
-          {"speed_up", plainPasses > 0 ? ratio(plainSeconds * ownTokens, totalSeconds) : ordered_json(nullptr)}};
+          {"speed_up", plain > 0 ? ratio(plain * ownTokens, totalSeconds) : ordered_json(nullptr)}};
 }

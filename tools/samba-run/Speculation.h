@@ -9,7 +9,7 @@
 #define TOOLS_SAMBA_RUN_SPECULATION_H
 
 #include "tools/samba-run/Continuation.h"
-#include "tools/samba-run/Draft.h"
+#include "tools/samba-run/Guessing.h"
 #include "tools/samba-run/Limits.h"
 
 #include <functional>
@@ -26,40 +26,36 @@ namespace samba::run {
 /// the next pass.
 class Speculation {
 public:
-  /// `rows`: most tokens of a pass.
+  /// `prompt` is what the session has seen, `rows` the most tokens of a pass.
   Speculation(const Model &model, Session &session, Continuation &continuation, std::unique_ptr<Draft> draft,
-              size_t rows);
+              const std::vector<int32_t> &prompt, double promptSeconds, size_t rows);
 
-  /// Generates until the continuation ends or `mayGoOn` is false. `logits` are those of the last token of `prompt`, and
+  /// Generates until the continuation ends or `mayGoOn` is false. `logits` are those of the prompt's last token, and
   /// `show` gets the text. Throws what samba_evaluate does; the session then is where the last pass began.
-  void run(const std::vector<int32_t> &prompt, const float *logits, const std::function<bool()> &mayGoOn,
+  void run(const float *logits, const std::function<bool()> &mayGoOn,
            const std::function<void(const std::string &)> &show);
   /// Evaluates all tokens but the last, so that the session is where plain decoding leaves it.
   void settle();
 
-  /// "passes", "tokens_per_pass", "drafted", "accepted", "speed_up": against passes of one token, as far as there were
-  /// some (else null).
+  /// "passes", "rows" (of all passes), "tokens_per_pass", "drafted", "accepted", "speed_up": against passes of one
+  /// token, as far as there were some (else null).
   nlohmann::ordered_json statistics() const;
 
 private:
-  size_t pass(const std::vector<int32_t> &drafts, const std::function<void(const std::string &)> &show);
-  std::vector<int32_t> proposal();
-  void judge(bool speculative, double seconds, size_t tokens);
+  std::vector<int32_t> pass(const std::vector<int32_t> &drafts, const std::function<void(const std::string &)> &show);
+  size_t room() const;
 
   const Model &model;
   Session &session;
   Continuation &continuation;
-  std::unique_ptr<Draft> draft;
+  Guessing guessing;
   size_t rows;
   std::vector<int32_t> sequence; // prompt and text
   std::vector<int32_t> pending;  // the end of the sequence, which the session has not seen
   std::vector<float> logits;
 
-  // Whether it pays: seconds of a plain pass, against the time and tokens of a number of speculative ones.
-  double plainSeconds = 0, windowSeconds = 0, totalSeconds = 0;
-  size_t plainPasses = 0, windowPasses = 0, windowTokens = 0;
-  size_t pause = 4, nextPause = 64; // plain passes until the next try
-  int64_t passes = 0, chosen = 0, drafted = 0, accepted = 0;
+  double totalSeconds = 0;
+  int64_t passes = 0, evaluated = 0, chosen = 0, drafted = 0, accepted = 0;
 };
 
 } // namespace samba::run

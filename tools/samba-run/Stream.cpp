@@ -156,6 +156,7 @@ void Stream::run() {
   if (session.note() > 0 && session.note() <= model.vocabSize())
     first.push_back(static_cast<int32_t>(session.note() - 1));
   session.setNote(0);
+  session.attach({});
   if (!options.loadState && !options.streamTokens && model.bos() >= 0) {
     std::vector<int32_t> special = model.tokenize("", /*special=*/true); // the begin token, if the model wants it
     if (!special.empty() && special[0] == model.bos())

@@ -146,6 +146,12 @@ SAMBA_API samba_status samba_session_fork(samba_session *parent, samba_session *
  * when it is reset. samba-run keeps there the token to feed next, plus 1; 0: none. */
 SAMBA_API int64_t samba_session_note(const samba_session *session);
 SAMBA_API void samba_session_set_note(samba_session *session, int64_t note);
+/* Bytes of the caller's own that go with a session in the same way, at first none. samba-run keeps there what
+ * samba_sampler_serialize gives. SAMBA_ERROR_ARGUMENT for more than SAMBA_MAX_ATTACHMENT. */
+#define SAMBA_MAX_ATTACHMENT (1 << 20)
+SAMBA_API samba_status samba_session_attach(samba_session *session, const void *data, size_t bytes);
+/* Valid until the session changes. `bytes` gets their number and may be NULL. */
+SAMBA_API const void *samba_session_attachment(const samba_session *session, size_t *bytes);
 /* Sets state and position from a snapshot (samba_session_state and samba_session_position of a session of the same
  * artefact). `bytes` must be samba_state_bytes; a `position` beyond the context is SAMBA_ERROR_CONTEXT_FULL. */
 SAMBA_API samba_status samba_session_restore(samba_session *session, const void *state, size_t bytes, int64_t position);
@@ -184,13 +190,14 @@ SAMBA_API void samba_session_forget_marks(samba_session *session);
 SAMBA_API int64_t samba_max_rollback(const samba_model *model);
 
 /* ---- Saved states --------------------------------------------------------------------------------------------------
- * State, position and note of a session as bytes, samba_saved_bytes of them, whatever its length; docs/runtime.md
- * describes them. They tell what model they belong to, and a checksum covers all of them. Loading makes a new session:
+ * State, position, note and attachment of a session as bytes, samba_saved_bytes and those of the attachment, whatever its
+ * length; docs/runtime.md describes them. What earlier versions of the runtime have saved can be loaded. They tell what model they belong to, and a checksum covers all of them. Loading makes a new session:
  * SAMBA_ERROR_FORMAT for something else or any damage, SAMBA_ERROR_ABI for another version of the form,
  * SAMBA_ERROR_MISMATCH for a state of another model. The same weights compiled for another CPU are another model. */
 
 /* Tells models apart: architecture, layout of the state, and the stored weights. */
 SAMBA_API uint64_t samba_fingerprint(const samba_model *model);
+/* Without attachment. */
 SAMBA_API size_t samba_saved_bytes(const samba_model *model);
 /* Sets `bytes` to what it takes, also with SAMBA_ERROR_LIMIT, when it does not fit. */
 SAMBA_API samba_status samba_session_serialize(const samba_session *session, void *buffer, size_t capacity,
@@ -341,6 +348,15 @@ SAMBA_API samba_status samba_sampler_sample(samba_sampler *sampler, const float 
                                             int32_t *token);
 /* Adds `bias` to the logit of a token from now on; -INFINITY forbids it, 0 takes it back. */
 SAMBA_API samba_status samba_sampler_bias(samba_sampler *sampler, int32_t token, float bias);
+/* Begins with the random numbers of another seed. */
+SAMBA_API samba_status samba_sampler_reseed(samba_sampler *sampler, uint64_t seed);
+/* What a sampler has come to, as bytes: its random numbers and the recent tokens, but not its parameters and biases. With
+ * them, and the same parameters, another sampler goes on in the same way. Sets `bytes` to what it takes, also with
+ * SAMBA_ERROR_LIMIT, when it does not fit. */
+SAMBA_API samba_status samba_sampler_serialize(const samba_sampler *sampler, void *buffer, size_t capacity,
+                                               size_t *bytes);
+/* SAMBA_ERROR_FORMAT for bytes of something else. Of more recent tokens than the sampler's window, the last are kept. */
+SAMBA_API samba_status samba_sampler_restore(samba_sampler *sampler, const void *data, size_t bytes);
 /* The probabilities with which it would choose, vocab_size of them; they draw no random number. */
 SAMBA_API samba_status samba_sampler_probabilities(samba_sampler *sampler, const float *logits, size_t vocab_size,
                                                    float *probabilities);

@@ -131,6 +131,12 @@ public:
   void rollback(int64_t tokens) { check(samba_session_rollback(get(), tokens)); }
   int64_t note() const { return samba_session_note(get()); }
   void setNote(int64_t note) { samba_session_set_note(get(), note); }
+  std::string_view attachment() const {
+    size_t bytes = 0;
+    const void *data = samba_session_attachment(get(), &bytes);
+    return {static_cast<const char *>(data), bytes};
+  }
+  void attach(std::string_view bytes) { check(samba_session_attach(get(), bytes.data(), bytes.size())); }
 
   samba_session *get() const { return session.get(); }
   int64_t position() const { return samba_session_position(get()); }
@@ -211,6 +217,15 @@ public:
   }
 
   void accept(int32_t token) { check(samba_sampler_accept(sampler.get(), token)); }
+  void reseed(uint64_t seed) { check(samba_sampler_reseed(sampler.get(), seed)); }
+  std::string serialize() const {
+    std::string saved;
+    size_t bytes = 0;
+    while (samba_sampler_serialize(sampler.get(), saved.data(), saved.size(), &bytes) == SAMBA_ERROR_LIMIT)
+      saved.resize(bytes);
+    return saved;
+  }
+  void restore(std::string_view bytes) { check(samba_sampler_restore(sampler.get(), bytes.data(), bytes.size())); }
   void bias(int32_t token, float value) { check(samba_sampler_bias(sampler.get(), token, value)); }
   std::vector<float> probabilities(const float *logits, size_t vocabSize) {
     std::vector<float> result(vocabSize);

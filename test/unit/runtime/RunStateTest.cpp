@@ -66,6 +66,36 @@ TEST_F(RunState, TextGoesOnWhereItEnded) {
   EXPECT_EQ(first + second, whole);
 }
 
+// Random numbers and penalties, too, go on as if there had been no break.
+TEST_F(RunState, SamplingGoesOnWhereItEnded) {
+  for (const char *sampling :
+       {" --temp 3 --seed 5", " --temp 3 --top-p 0.9 --repeat-penalty 1.7 --frequency-penalty 0.5 --seed 6",
+        " --presence-penalty 3 --frequency-penalty 2", " --temp 2 --presence-penalty 4 --speculate=lookup"}) {
+    json expected = run(std::string("--tokens $D/tokens.json -n 40") + sampling)["tokens"];
+    for (int first : {0, 1, 17}) {
+      std::string n = std::to_string(first), rest = std::to_string(40 - first);
+      std::string again = sampling; // without the seed, which would begin anew
+      again = again.substr(0, again.find(" --seed"));
+      json all = run("--tokens $D/tokens.json --save-state $D/s -n " + n + sampling)["tokens"];
+      json more = run("--load-state $D/s -n " + rest + again)["tokens"];
+      for (const json &token : more)
+        all.push_back(token);
+      EXPECT_EQ(all, expected) << sampling << " " << first;
+    }
+  }
+  std::string go = "--load-state $D/s -n 30 --temp 3";
+  EXPECT_EQ(run(go)["tokens"], run(go)["tokens"]);
+  EXPECT_EQ(run(go + " --seed 9")["tokens"], run(go + " --seed 9")["tokens"]);
+  EXPECT_NE(run(go + " --seed 9")["tokens"], run(go)["tokens"]);
+
+  // What another program has attached.
+  Model model(folder / "model.so");
+  Session session = Session::load(model, folder / "s");
+  session.attach("something");
+  session.save(folder / "other");
+  expectRefusal("--load-state $D/other", 1, "other' was saved by another program: what is attached");
+}
+
 TEST_F(RunState, StateRefusals) {
   run("--tokens $D/tokens.json -n 0 --save-state $D/s");
   std::string state = readBytes(folder / "s");

@@ -300,4 +300,68 @@ TEST(Sampler, ChoosingAmongProposals) {
   EXPECT_EQ(Sampler().choose(logits.data(), proposal, 3), 0);
 }
 
+TEST(SamplerTest, GoesOnFromWhatWasSaved) {
+  std::vector<float> logits = logarithms({0.1, 0.2, 0.3, 0.15, 0.25});
+  samba_sampling sampling = with(1, 3);
+  sampling.frequency_penalty = 0.3f;
+  sampling.repeat_window = 10;
+  Sampler whole(sampling);
+  auto draw = [&](Sampler &sampler) {
+    int32_t token = sampler.sample(logits.data(), logits.size());
+    sampler.accept(token);
+    return token;
+  };
+  for (int i = 0; i < 25; ++i)
+    draw(whole);
+  std::string saved = whole.serialize();
+  sampling.seed = 999; // comes from what is saved
+  Sampler other(sampling), reseeded(sampling);
+  other.restore(saved);
+  EXPECT_EQ(other.serialize(), saved);
+  reseeded.restore(saved);
+  reseeded.reseed(999);
+  int different = 0;
+  for (int i = 0; i < 100; ++i) {
+    int32_t token = draw(whole);
+    ASSERT_EQ(draw(other), token) << i;
+    different += draw(reseeded) != token;
+  }
+  EXPECT_GT(different, 0);
+
+  // A shorter window keeps the last tokens, and those of a run without penalties count in one with them.
+  Sampler plain(with(0));
+  for (int32_t token : {4, 4, 1, 2})
+    plain.accept(token);
+  samba_sampling penalised = with(0);
+  penalised.presence_penalty = 100;
+  penalised.repeat_window = 2;
+  Sampler shorter(penalised);
+  shorter.restore(plain.serialize());
+  std::vector<float> best = {0, 5, 4, 1, 3};
+  EXPECT_EQ(shorter.sample(best.data(), best.size()), 4);
+}
+
+TEST(SamplerTest, RefusesToGoOnFromSomethingElse) {
+  Sampler sampler(with(1));
+  for (int32_t token : {5, 6, 7})
+    sampler.accept(token);
+  std::string saved = sampler.serialize(), zero = saved;
+  std::fill(zero.begin() + 8, zero.begin() + 40, '\0'); // random numbers that would all be 0
+  std::vector<std::string> wrong = {"", "x", saved + "x", saved.substr(0, saved.size() - 1), saved.substr(0, 40), zero};
+  wrong.push_back(saved);
+  wrong.back()[0] = 'x';
+  wrong.push_back(saved);
+  wrong.back()[7] = '\xff'; // far more tokens than there are
+  for (const std::string &bytes : wrong) {
+    try {
+      sampler.restore(bytes);
+      ADD_FAILURE() << bytes.size();
+    } catch (const Exception &error) {
+      EXPECT_EQ(error.status(), SAMBA_ERROR_FORMAT);
+      EXPECT_STREQ(error.what(), "not a saved sampler");
+    }
+    EXPECT_EQ(sampler.serialize(), saved) << "a function that fails changes nothing";
+  }
+}
+
 } // namespace

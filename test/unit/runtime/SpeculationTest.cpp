@@ -84,8 +84,9 @@ TEST_F(Speculating, GreedyIsPlain) {
       Session session(model);
       std::vector<float> logits = feed(model, session);
       Continuation continuation(model, wish);
-      Speculation speculation(model, session, continuation, std::make_unique<FixedDraft>(whole, every), rows);
-      speculation.run(prompt, logits.data(), [] { return true; }, [](const std::string &) {});
+      Speculation speculation(model, session, continuation, std::make_unique<FixedDraft>(whole, every), prompt, 0,
+                              rows);
+      speculation.run(logits.data(), [] { return true; }, [](const std::string &) {});
       EXPECT_EQ(continuation.tokens(), expected) << rows << " " << every;
       speculation.settle();
       EXPECT_EQ(session.position(), plain.position());
@@ -160,8 +161,9 @@ TEST_F(Speculating, DrawnTokensHaveTheDistribution) {
       Continuation continuation(model, wish);
       if (speculative) {
         Speculation speculation(model, branch, continuation,
-                                std::make_unique<ModelDraft>(folder / "draft.so", options, model, wish.sampling), 4);
-        speculation.run(prompt, first.data(), [] { return true; }, [](const std::string &) {});
+                                std::make_unique<ModelDraft>(folder / "draft.so", options, model, wish.sampling),
+                                prompt, 0, 4);
+        speculation.run(first.data(), [] { return true; }, [](const std::string &) {});
         accepted += speculation.statistics()["accepted"].get<int64_t>();
       } else {
         std::vector<float> logits = first;

@@ -18,6 +18,9 @@
 #include <sys/resource.h>
 #include <thread>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 using namespace samba;
 using namespace samba::test;
 
@@ -107,6 +110,70 @@ TEST_F(State, EveryFlippedBitIsFound) {
   for (size_t size = 0; size < blob.size(); ++size)
     ASSERT_EQ(deserialize(model, blob.substr(0, size)), SAMBA_ERROR_FORMAT) << size;
   EXPECT_EQ(deserialize(model, blob + '\0'), SAMBA_ERROR_FORMAT);
+}
+
+TEST_F(State, AttachmentsGoAlong) {
+  Model model = open();
+  Session session(model);
+  feed(session, slice(0, 11));
+  EXPECT_EQ(session.attachment(), "");
+  std::string bytes("some\0thing", 10);
+  session.attach(bytes);
+  Session child = session.fork(), copy(model);
+  copy.copyFrom(session);
+  session.save(folder / "state");
+  EXPECT_EQ(std::filesystem::file_size(folder / "state"), samba_saved_bytes(model.get()) + bytes.size());
+  Session loaded = Session::load(model, folder / "state");
+  for (const Session *other : {&child, &copy, &loaded})
+    EXPECT_EQ(other->attachment(), bytes);
+  EXPECT_EQ(feed(loaded, slice(11, 60)), expected(11, 60));
+  size_t size = 0;
+  EXPECT_EQ(samba_session_serialize(session.get(), nullptr, 0, &size), SAMBA_ERROR_LIMIT);
+  EXPECT_EQ(size, samba_saved_bytes(model.get()) + bytes.size());
+  std::string blob = readBytes(folder / "state");
+  for (size_t bit = (blob.size() - bytes.size()) * 8; bit < blob.size() * 8; ++bit) {
+    std::string damaged = blob;
+    damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
+    ASSERT_EQ(deserialize(model, damaged), SAMBA_ERROR_FORMAT) << bit;
+  }
+  session.reset();
+  EXPECT_EQ(session.attachment(), "");
+  std::string most(SAMBA_MAX_ATTACHMENT, 'x');
+  session.attach(most);
+  session.save(folder / "state");
+  EXPECT_EQ(Session::load(model, folder / "state").attachment(), most);
+  EXPECT_EQ(samba_session_attach(session.get(), most.data(), most.size() + 1), SAMBA_ERROR_ARGUMENT);
+  EXPECT_NE(std::string(samba_last_error()).find("expected at most 1048576 bytes, found 1048577"), std::string::npos);
+  EXPECT_EQ(session.attachment(), most);
+}
+
+// Version 1 has no attachment; it is else the same.
+TEST_F(State, OlderVersions) {
+  Model model = open();
+  Session session(model);
+  feed(session, slice(0, 11));
+  session.setNote(5);
+  auto asVersion = [](std::string blob, uint32_t version) {
+    std::memcpy(&blob[8], &version, sizeof(version));
+    std::string covered = blob.substr(0, 56) + blob.substr(64);
+    uint64_t checksum = XXH3_64bits(covered.data(), covered.size());
+    std::memcpy(&blob[56], &checksum, sizeof(checksum));
+    return blob;
+  };
+  std::string blob = serialize(session, model);
+  EXPECT_EQ(blob, asVersion(blob, 2));
+  samba_session *old = nullptr;
+  std::string first = asVersion(blob, 1);
+  ASSERT_EQ(samba_session_deserialize(model.get(), first.data(), first.size(), &old), SAMBA_OK) << samba_last_error();
+  EXPECT_EQ(samba_session_position(old), 11);
+  EXPECT_EQ(samba_session_note(old), 5);
+  EXPECT_EQ(std::memcmp(samba_session_state(old), session.state(), stateBytes), 0);
+  samba_session_free(old);
+  for (uint32_t version : {0u, 3u, 1u << 31})
+    EXPECT_EQ(deserialize(model, asVersion(blob, version)), SAMBA_ERROR_ABI) << version;
+  EXPECT_NE(std::string(samba_last_error()).find("has state version 2147483648, this runtime loads versions 1 to 2"),
+            std::string::npos)
+      << samba_last_error();
 }
 
 TEST_F(State, OfAnotherModel) {
