@@ -183,6 +183,10 @@ Error TorchFile::readContents() {
                      ": expected a state dict (a dict of tensors, by itself or under 'model' or 'state_dict'), "
                      "found " +
                      pickle->root().describe() + (pickle->root().is(PickleValue::Dict) ? " without any" : ""));
+  // As the training code of microsoft/Samba saves it.
+  if (const PickleValue *parameters = pickle->root().find("hparams"); parameters && parameters->is(PickleValue::Dict))
+    if (const PickleValue *name = parameters->find("model_name"); name && name->is(PickleValue::Text))
+      model = name->text.str();
   for (size_t i = 0; i < state->items.size(); i += 2) {
     const PickleValue *key = state->items[i];
     if (!key->is(PickleValue::Text))

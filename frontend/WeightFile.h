@@ -41,6 +41,8 @@ public:
   llvm::ArrayRef<uint8_t> bytes(const TensorInfo &tensor) const;
   /// Fails if the tensor's dtype is none that weights may have.
   llvm::Expected<TensorView> view(const TensorInfo &tensor) const;
+  /// Of the model, if the file says so; else empty.
+  const std::string &modelName() const { return model; }
 
 protected:
   explicit WeightFile(MappedFile file) : mapping(std::move(file)) {}
@@ -48,6 +50,7 @@ protected:
   MappedFile mapping;
   llvm::ArrayRef<uint8_t> data; // of which a tensor's bytes are counted
   std::vector<TensorInfo> infos;
+  std::string model;
 };
 
 } // namespace samba

@@ -9,6 +9,7 @@
 
 #include "frontend/Error.h"
 #include "frontend/Json.h"
+#include "frontend/families/Microsoft.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Path.h"
 
@@ -16,7 +17,7 @@ using namespace llvm;
 using namespace samba;
 
 ArrayRef<const Family *> samba::families() {
-  static const Family *const all[] = {&kSambaFamily};
+  static const Family *const all[] = {&kMicrosoftFamily, &kSambaFamily};
   return all;
 }
 
@@ -36,9 +37,16 @@ Expected<ModelDescription> samba::describeModel(const json::Object &config, Stri
   return makeError(path + ": key 'model_type': expected " + known + ", found " + describe(type));
 }
 
-Expected<ModelDescription> samba::describeModel(const Checkpoint &checkpoint) {
-  SmallString<128> path(checkpoint.directory());
-  sys::path::append(path, "config.json");
+Expected<ModelDescription> samba::describeModel(const Checkpoint &checkpoint, StringRef configName) {
+  if (isMicrosoftCheckpoint(checkpoint)) {
+    Expected<std::optional<MicrosoftConfig>> config = findMicrosoftConfig(checkpoint, configName);
+    return config ? describeMicrosoft(checkpoint, *config ? &**config : nullptr) : config.takeError();
+  }
+  SmallString<128> path(configName);
+  if (path.empty()) {
+    path = checkpoint.directory();
+    sys::path::append(path, "config.json");
+  }
   Expected<json::Object> config = readJsonObject(path);
   if (!config)
     return config.takeError();

@@ -31,6 +31,8 @@ struct Family {
   /// version of the format stores it.
   llvm::Expected<ModelDescription> (*read)(const llvm::json::Object &config, llvm::StringRef path,
                                            const Checkpoint *checkpoint);
+  /// Which models there are, for the table of families; Markdown on one line.
+  llvm::StringLiteral summary = "";
 };
 
 /// Sorted by name.
@@ -39,10 +41,11 @@ llvm::ArrayRef<const Family *> families();
 /// The description that the family of the configuration makes. An error is one line that names file and key.
 llvm::Expected<ModelDescription> describeModel(const llvm::json::Object &config, llvm::StringRef path,
                                                const Checkpoint *checkpoint);
-/// The same of the config.json in the checkpoint's directory.
-llvm::Expected<ModelDescription> describeModel(const Checkpoint &checkpoint);
+/// The same of the file `config` or else the config.json in the checkpoint's directory. A checkpoint in the layout of
+/// microsoft/Samba is told by its tensors and has a configuration of its own kind: see findMicrosoftConfig.
+llvm::Expected<ModelDescription> describeModel(const Checkpoint &checkpoint, llvm::StringRef config = "");
 
-extern const Family kSambaFamily;
+extern const Family kMicrosoftFamily, kSambaFamily;
 
 } // namespace samba
 

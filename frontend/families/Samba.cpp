@@ -292,4 +292,9 @@ static Expected<ModelDescription> read(const json::Object &object, StringRef pat
   return describeSamba(*config, checkpoint);
 }
 
-const Family samba::kSambaFamily = {"samba", {"samba"}, nullptr, read};
+const Family samba::kSambaFamily = {
+    "samba",
+    {"samba"},
+    nullptr,
+    read,
+    "SAMBA in the format of flash-linear-attention, in all its versions: any mix of Mamba and attention layers"};

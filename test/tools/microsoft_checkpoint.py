@@ -1,10 +1,11 @@
 """Rewrites a checkpoint of flash-linear-attention in the layout of microsoft/Samba, with the standard library alone.
 
-microsoft_checkpoint.py MODEL_DIR OUT.pth|OUT.safetensors [--bare] [--weights-file=NAME]
+microsoft_checkpoint.py MODEL_DIR OUT.pth|OUT.safetensors [--bare] [--weights-file=NAME] [--config=OUT.json|OUT.yaml]
+                        [--model-name=NAME]
 
 q, k and v become one matrix, grouped by key/value head; a tied head is stored a second time, in a .pth file as the same
 storage. A .pth file holds {model, optimizer, hparams, iter_num, step_count} as the training code saves it, or with
---bare the state dict alone.
+--bare the state dict alone. --config writes what the tensors do not tell.
 """
 import collections
 import json
@@ -64,12 +65,24 @@ def state_dict(tensors):
     return state
 
 
+def write_config(directory, out):
+    with open(os.path.join(directory, "config.json"), encoding="utf-8") as file:
+        attention = json.load(file)["attn"]
+    keys = {"n_head": attention["num_heads"], "n_query_groups": attention["num_kv_heads"],
+            "local_window": attention["window_size"], "nope": False}
+    with open(out, "w", encoding="utf-8") as file:
+        if out.endswith(".json"):
+            json.dump(keys, file)
+        else:
+            file.writelines(f"{key}: {json.dumps(value)}\n" for key, value in keys.items())
+
+
 def main(arguments):
-    options = [argument for argument in arguments if argument.startswith("--")]
+    options = dict(argument[2:].partition("=")[::2] for argument in arguments if argument.startswith("--"))
     directory, out = (argument for argument in arguments if not argument.startswith("--"))
-    weights = next((option.split("=")[1] for option in options if option.startswith("--weights-file=")),
-                   "model.safetensors")
-    tensors = convert(directory, weights)
+    tensors = convert(directory, options.get("weights-file", "model.safetensors"))
+    if "config" in options:
+        write_config(directory, options["config"])
     if out.endswith(".safetensors"):
         header, data = {}, b""
         for name, (dtype, shape, values) in tensors.items():
@@ -78,13 +91,13 @@ def main(arguments):
         safetensors.join(out, header, data)
         return
     state = state_dict(tensors)
-    if "--bare" not in options:
+    if "bare" not in options:
         moment = torch_file.Storage("F32", bytes(4096))
         adam = {0: {"step": torch_file.Tensor(torch_file.Storage("F32", bytes(4)), []),
                     "exp_avg": torch_file.Tensor(moment, [32, 32], strides=[1, 32])}}
         groups = [{"lr": 4e-4, "betas": (0.9, 0.95), "weight_decay": 0.1, "fused": None, "params": [0]}]
         state = {"model": state, "optimizer": {"state": adam, "param_groups": groups},
-                 "hparams": {"model_name": "Samba_421M", "devices": 8, "learning_rate": 4e-4, "tokens": 20 * 10**9},
+                 "hparams": {"model_name": options.get("model-name", "a model of one's own"), "devices": 8, "learning_rate": 4e-4, "tokens": 20 * 10**9},
                  "iter_num": 100, "step_count": 50}
     torch_file.save(out, state)
 

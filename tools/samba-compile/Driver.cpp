@@ -9,6 +9,7 @@
 
 #include "frontend/Importer.h"
 #include "frontend/TokenizerConfig.h"
+#include "frontend/TorchFile.h"
 #include "frontend/families/Families.h"
 #include "lowering/emit/Artefact.h"
 #include "lowering/emit/DiagnosticCapture.h"
@@ -89,7 +90,8 @@ private:
     for (const std::string &path : options.plugins.dialects)
       check.plugins += "--load-dialect-plugin=" + absolutePath(path) + " ";
     check.execution.target = phaseOptions.cpu;
-    if (checkpoint && checkpoint->files().size() == 1)
+    // A reproducer names one file, of safetensors.
+    if (checkpoint && checkpoint->files().size() == 1 && !TorchFile::isTorchFile(checkpoint->files().front()->file()))
       check.weightsFile = checkpoint->files().front()->file().path();
     llvm::Expected<std::unique_ptr<PassChecker>> started = PassChecker::create(*module, check, checkpoint.get());
     if (!started)
@@ -149,13 +151,15 @@ private:
   }
 
   llvm::Error importModel() {
-    llvm::Expected<ModelDescription> model = describeModel(*checkpoint);
+    llvm::Expected<ModelDescription> model = describeModel(*checkpoint, options.config);
     if (!model)
       return model.takeError();
     for (const std::string &warning : model->warnings)
       report.warn(warning);
     ImportOptions importOptions;
     importOptions.context = options.context;
+    if (!llvm::sys::fs::is_directory(options.input))
+      importOptions.name = path::stem(options.input);
     DiagnosticCapture diagnostics(&context);
     llvm::Expected<OwningOpRef<ModuleOp>> imported = samba::importModel(context, *model, *checkpoint, importOptions);
     if (!imported)
@@ -243,13 +247,13 @@ private:
     auto vocabulary = (*module)->getAttrOfType<DictionaryAttr>("samba.model").getAs<IntegerAttr>("vocab_size");
     if (!vocabulary)
       return llvm::createStringError("module attribute samba.model: key 'vocab_size' is missing");
-    llvm::Expected<TokenizerConfig> tokenizer = TokenizerConfig::load(options.checkpoint, vocabulary.getInt());
+    llvm::Expected<TokenizerConfig> tokenizer = TokenizerConfig::load(checkpoint->directory(), vocabulary.getInt());
     if (!tokenizer)
       return tokenizer.takeError();
     if (!tokenizer->model.empty())
       manifest->setTokenizer({tokenizer->addBosToken, tokenizer->addEosToken});
     else
-      report.warn("'" + options.checkpoint + "' has no tokenizer.model: the compiled model takes token ids only");
+      report.warn("'" + checkpoint->directory() + "' has no tokenizer.model: the compiled model takes token ids only");
 
     llvm::Expected<llvm::SmallVector<char, 0>> code =
         linkSharedLibrary(object, "samba_step", path::filename(options.output));

@@ -33,7 +33,7 @@ void forgetForeignOptions() {
 
 struct CommandLine {
   cl::OptionCategory category{"samba-compile options"};
-  cl::opt<std::string> input{cl::Positional, cl::desc("MODEL_DIR"), cl::cat(category)};
+  cl::opt<std::string> input{cl::Positional, cl::desc("MODEL_DIR_OR_FILE"), cl::cat(category)};
   cl::opt<std::string> output{"o", cl::desc("Output file; '-' (the default for text) is standard output"),
                               cl::value_desc("file"), cl::cat(category)};
   cl::opt<std::string> emission{"emit",
@@ -92,6 +92,11 @@ struct CommandLine {
                                   cl::desc("With --compile-from: the model directory that weights and tokenizer come "
                                            "from"),
                                   cl::value_desc("dir"), cl::cat(category)};
+  cl::opt<std::string> config{
+      "config",
+      cl::desc("Configuration of the model: a file, by default config.json in the model directory; of a checkpoint of "
+               "microsoft/Samba one of its names, e.g. Samba_421M, or a JSON or YAML file with n_head and so on"),
+      cl::value_desc("name|file"), cl::cat(category)};
   cl::opt<std::string> weightsFile{
       "weights-file",
       cl::desc("File of the model directory that holds the weights, safetensors or an index "
@@ -220,6 +225,8 @@ llvm::Error check(const CommandLine &line, const CompileOptions &options) {
     return llvm::createStringError("--precision: the input is past phase 'optimise' already");
   if (resumed && given(line.context))
     return llvm::createStringError("--context: the input is past phase 'import' already");
+  if (resumed && given(line.config))
+    return llvm::createStringError("--config: the input is past phase 'import' already");
   bool fused = resumed && *options.compileFrom >= Phase::Fuse;
   for (auto *option : {&line.fusion, &line.report, &line.remarks})
     if (fused && given(*option))
@@ -275,7 +282,7 @@ llvm::Expected<CompileOptions> samba::parseCommandLine(int argc, char **argv) {
   static CommandLine line;
   cl::SetVersionPrinter([](llvm::raw_ostream &stream) { stream << "samba-mlir " SAMBA_VERSION "\n"; });
   if (llvm::Error error = readCommandLine(argc, argv,
-                                          "Compiles a SAMBA model: checkpoint directory in, native code and packed "
+                                          "Compiles a SAMBA model: checkpoint in, native code and packed "
                                           "weights out.\n"))
     return std::move(error);
 
@@ -287,6 +294,7 @@ llvm::Expected<CompileOptions> samba::parseCommandLine(int argc, char **argv) {
   options.output = line.output;
   options.checkpoint = line.checkpoint;
   options.weightsFile = line.weightsFile;
+  options.config = line.config;
   options.phases.precision = line.precision;
   options.phases.cpu = line.cpu;
   options.checkEachPass = line.check.getNumOccurrences() > 0;

@@ -25,6 +25,7 @@ struct CompileOptions {
   std::optional<Phase> compileFrom; // `input` is the IR after this phase
   std::string checkpoint;           // the model directory that weights and tokenizer come from; may be empty
   std::string weightsFile;          // in the model directory; empty: the usual ones
+  std::string config;               // a file or a name that the model's family knows; empty: the usual file
   PhaseOptions phases;
   Plugins plugins;
   std::string schedule;              // a script of the transform dialect, or empty

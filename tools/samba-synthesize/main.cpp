@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "tools/CommandLine.h"
+#include "tools/ProgressBar.h"
 #include "tools/samba-synthesize/Shapes.h"
 #include "tools/samba-synthesize/Synthesize.h"
 #include "llvm/Support/CommandLine.h"
@@ -40,34 +41,18 @@ cl::opt<bool> fullAttention("full-attention", cl::desc("Attend to all tokens in 
 
 std::atomic<bool> interrupted;
 
-/// Redrawn only when it changes, and only on a terminal.
-class ProgressBar {
-public:
-  bool update(uint64_t done, uint64_t total) {
-    int percent = total ? int(100.0 * double(done) / double(total)) : 100;
-    if (errs().is_displayed() && percent != shown) {
-      shown = percent;
-      std::string bar(percent * 40 / 100, '#');
-      errs() << formatv("\r[{0,-40}] {1,3}% of {2:f1} MB", bar, percent, double(total) / 1e6);
-      if (percent == 100)
-        errs() << "\n";
-    }
-    return !interrupted;
-  }
-
-private:
-  int shown = -1;
-};
-
 Error run() {
   Expected<json::Object> config = samba::configOfShape(shape);
   if (config && fullAttention)
     config = samba::withFullAttention(std::move(*config), shape);
   if (!config)
     return config.takeError();
-  ProgressBar bar;
+  samba::ProgressBar bar;
   return samba::synthesize(std::move(*config), shape, output, {dtype, seed, shards},
-                           [&](uint64_t done, uint64_t total) { return bar.update(done, total); });
+                           [&](uint64_t done, uint64_t total) {
+                             bar.update(done, total);
+                             return !interrupted;
+                           });
 }
 
 int fail(Error error, int exitCode) {
