@@ -122,6 +122,10 @@ uint8_t *samba::vgpu::globalPointer(Warp &warp, const Instruction &i, unsigned l
               describe(block.kernel.sharedPlaces, block.kernel.dynamicOffset, block.context.launch.dynamicShared,
                        address),
           static_cast<int>(lane));
+  if (any & Shadow::Object)
+    fault(warp, i, "mbarrier",
+          std::string("plain ") + verb(use) + " of the mbarrier at byte " + block.sharedName(address),
+          static_cast<int>(lane));
   if (any & Shadow::Pending)
     fault(warp, i, "unwaited",
           std::string("shared ") + verb(use) + " of byte " + block.sharedName(address) + " by " +
@@ -136,9 +140,41 @@ uint8_t *samba::vgpu::globalPointer(Warp &warp, const Instruction &i, unsigned l
   if (problem == Shadow::Unwritten)
     fault(warp, i, "uninitialised", what + ", which nothing has written", static_cast<int>(lane));
   fault(warp, i, "race",
-        what + " is not ordered after the " + (problem == Shadow::WriteAfterRead ? "read" : "write") + " by warp " +
-            std::to_string(other),
+        what + " is not ordered after the " + (problem == Shadow::WriteAfterRead ? "read" : "write") + " by " +
+            (other == asyncAgent ? "an asynchronous copy" : "warp " + std::to_string(other)),
         static_cast<int>(lane));
+}
+
+void samba::vgpu::checkAsyncReads(Warp &warp, const Instruction &i, unsigned lane, uint64_t address, uint32_t bytes) {
+  for (const AsyncRead &read : warp.block->asyncReads)
+    if (address < read.to && address + bytes > read.from)
+      fault(warp, i, "unwaited",
+            "shared write of byte " + warp.block->sharedName(address) + " by " + std::to_string(bytes) +
+                " bytes before a wait covers the asynchronous read of it in PTX line " + std::to_string(read.line),
+            static_cast<int>(lane));
+}
+
+const uint8_t *samba::vgpu::asyncSource(Warp &warp, const Instruction &i, uint64_t address, uint32_t bytes) {
+  Block &block = *warp.block;
+  Shadow &shared = block.shared;
+  unsigned lane = static_cast<unsigned>(__builtin_ctz(warp.active));
+  if (address >= shared.data.size() || bytes > shared.data.size() - address || !shared.plain(address, bytes))
+    explainShared(warp, i, lane, address, bytes, Use::Read);
+  if (!block.context.checking)
+    return shared.data.data() + address;
+  unsigned self = block.state(warp).id;
+  for (uint32_t at = static_cast<uint32_t>(address); at < address + bytes; ++at) {
+    uint32_t epoch = shared.writer[at], agent = epoch >> clockBits;
+    if ((epoch & clockMask) < shared.start)
+      explainOrder(warp, i, lane, at, 1, Use::Read, Shadow::Unwritten, 0);
+    if (!shared.ordered(self, epoch))
+      explainOrder(warp, i, lane, at, 1, Use::Read, Shadow::ReadAfterWrite, agent);
+    if (agent != asyncAgent && shared.clocks[self].fenced[agent] < (epoch & clockMask))
+      fault(warp, i, "fence",
+            "asynchronous read of byte " + block.sharedName(at) + ", written by warp " + std::to_string(agent) +
+                " without a fence.proxy.async after it");
+  }
+  return shared.data.data() + address;
 }
 
 uint8_t *samba::vgpu::sharedPointer(Warp &warp, const Instruction &i, unsigned lane, uint64_t address, uint32_t bytes,
@@ -151,6 +187,8 @@ uint8_t *samba::vgpu::sharedPointer(Warp &warp, const Instruction &i, unsigned l
     checkAlignment(warp, i, lane, "shared", address, bytes, alignment, use);
   if (!block.context.checking)
     return shared.data.data() + address;
+  if (use != Use::Read && !block.asyncReads.empty())
+    checkAsyncReads(warp, i, lane, address, bytes);
   unsigned self = block.state(warp).id, other = 0;
   uint32_t at = static_cast<uint32_t>(address);
   Shadow::Problem problem = use == Use::Read    ? shared.read(self, at, bytes, other)

@@ -32,6 +32,11 @@ uint8_t *globalPointer(Warp &warp, const Instruction &i, unsigned lane, uint64_t
 uint8_t *sharedPointer(Warp &warp, const Instruction &i, unsigned lane, uint64_t address, uint32_t bytes, Use use,
                        uint32_t alignment);
 
+/// Where the asynchronous proxy reads on behalf of the warp: the bytes must be written, known to the warp, and fenced.
+const uint8_t *asyncSource(Warp &warp, const Instruction &i, uint64_t address, uint32_t bytes);
+/// Throws if an asynchronous read of the bytes is under way.
+void checkAsyncReads(Warp &warp, const Instruction &i, unsigned lane, uint64_t address, uint32_t bytes);
+
 /// Counts the sectors and wavefronts of a request.
 void countGlobal(Block &block, const uint64_t (&addresses)[lanes], uint32_t mask, uint32_t bytes, bool store);
 void countShared(Block &block, const uint64_t (&addresses)[lanes], uint32_t mask, uint32_t bytes, bool store);

@@ -22,7 +22,7 @@ using ptx::Space;
 
 void samba::vgpu::finishCopies(WarpState &warp, uint32_t mask, uint32_t newer) {
   Shadow &shared = warp.block->shared;
-  uint32_t epoch = warp.id << 27 | shared.clocks[warp.id].of[warp.id];
+  uint32_t epoch = shared.epochOf(warp.id);
   auto done = [&](const PendingCopy &copy) {
     if (!(mask >> copy.lane & 1) || copy.group + newer >= warp.group[copy.lane])
       return false;
@@ -103,8 +103,6 @@ void waitAll(Warp &w, const Instruction &i) {
 }
 
 void decode(Decoder &d) {
-  if (d.modifiers.take("bulk"))
-    return decodeBulk(d);
   if (!d.modifiers.take("async"))
     d.unsupported();
   if (d.modifiers.take("bulk"))
@@ -164,6 +162,3 @@ void decode(Decoder &d) {
 } // namespace
 
 const Opcode samba::vgpu::asyncOpcodes[] = {{"cp", decode}, {nullptr, nullptr}};
-
-void samba::vgpu::decodeBulk(Decoder &d) { d.unsupported(); }
-void samba::vgpu::decodeAsyncArrive(Decoder &d) { d.unsupported(); }

@@ -42,7 +42,7 @@ void barrier(Warp &w, const Instruction &i) {
   Block &block = *w.block;
   WarpState &warp = block.state(w);
   uint32_t number = uniform(w, i, i.a, "barrier numbers");
-  if (number >= 16)
+  if (number >= 16 && !(i.flags & 2))
     fault(w, i, "divergent-barrier", "barrier " + std::to_string(number) + " of 16");
   uint32_t living = warp.present & ~warp.exited;
   if (w.active != living)
@@ -142,7 +142,22 @@ void decodeBarrier(Decoder &d) {
 void nothing(Warp &, const Instruction &) {}
 
 // Fences order nothing that this device does not order anyway, between blocks; within a block races need barriers.
+void proxyFence(Warp &w, const Instruction &) {
+  unsigned self = w.block->state(w).id;
+  Clock &clock = w.block->shared.clocks[self];
+  for (unsigned agent = 0; agent < agents; ++agent)
+    clock.fenced[agent] = clock.of[agent] > clock.fenced[agent] ? clock.of[agent] : clock.fenced[agent];
+  ++clock.of[self];
+}
+
 void fence(Decoder &d) {
+  if (d.modifiers.take("proxy")) {
+    bool async = d.modifiers.take("async") || d.modifiers.take("async::generic");
+    while (!d.modifiers.next().empty()) {
+    }
+    d.emit(async ? proxyFence : nothing, Class::Barrier);
+    return;
+  }
   while (!d.modifiers.next().empty()) {
   }
   d.emit(nothing, Class::Barrier);
@@ -170,4 +185,18 @@ const Opcode samba::vgpu::barrierOpcodes[] = {
     {"nanosleep", nanosleep}, {"griddepcontrol", dependents}, {nullptr, nullptr},
 };
 
-void samba::vgpu::decodeClusterBarrier(Decoder &d) { d.unsupported("clusters"); }
+// A cluster has one block here, so its barrier is one of the block's threads. All of it happens at the wait.
+void samba::vgpu::decodeClusterBarrier(Decoder &d) {
+  d.requireArch(90, "barrier.cluster");
+  bool arrive = d.modifiers.take("arrive"), wait = d.modifiers.take("wait");
+  for (const char *word : {"release", "acquire", "relaxed", "aligned"})
+    d.modifiers.take(word);
+  d.expectOperands(0, 0);
+  if (arrive == wait)
+    d.unsupported();
+  int32_t number = d.constant(16, 32);
+  Instruction &i = d.emit(arrive ? nothing : barrier, Class::Barrier);
+  i.a = number;
+  i.mode = Sync;
+  i.flags = 2;
+}

@@ -167,6 +167,9 @@ void Block::start(uint64_t index) {
   shared.startBlock(static_cast<unsigned>(warps.size()));
   for (Barrier &barrier : barriers)
     barrier = {};
+  mbarriers.clear();
+  loads.clear();
+  asyncReads.clear();
   for (WarpState &warp : warps) {
     std::memset(warp.file, 0, kernel.registerBytes);
     for (const Kernel::Special &special : kernel.specials)
@@ -179,6 +182,9 @@ void Block::start(uint64_t index) {
     warp.carry = 0;
     warp.executed = 0;
     warp.copies.clear();
+    warp.stores.clear();
+    warp.products.clear();
+    warp.storeGroup = warp.productGroup = 0;
     std::fill(warp.group, warp.group + lanes, 0);
     warp.paths.assign(1, {0, static_cast<uint32_t>(kernel.code.size()), warp.present});
   }
@@ -234,6 +240,8 @@ void Block::table(WarpState &warp, const Instruction &i) {
 }
 
 void Block::exit(WarpState &warp, uint32_t mask, const Instruction &i) {
+  if (!warp.stores.empty() && (warp.exited | mask) == warp.present)
+    fault(warp, i, "unwaited", "the warp ends before its bulk copies to global memory are waited for");
   warp.exited |= mask;
   ++progress;
   Path &path = warp.paths.back();

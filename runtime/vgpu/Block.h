@@ -11,6 +11,7 @@
 #include "runtime/vgpu/Program.h"
 #include "runtime/vgpu/Shadow.h"
 
+#include <map>
 #include <vector>
 
 namespace samba::vgpu {
@@ -26,6 +27,43 @@ struct PendingCopy {
   uint8_t data[16];
 };
 
+/// Shared memory that an operation reads until it is waited for.
+struct AsyncRead {
+  uint32_t from, to, line;
+  uint64_t operation;
+};
+
+/// Bytes of a bulk copy: in shared memory from `shared`, in global memory from `global`.
+struct Piece {
+  uint32_t shared, bytes;
+  uint8_t *global; // null: zeros
+};
+
+/// A bulk copy to shared memory whose mbarrier has not been waited for.
+struct BulkLoad {
+  std::vector<Piece> pieces;
+  std::vector<uint8_t> data;
+  uint32_t mbarrier, bytes, clock;
+};
+
+/// A bulk copy to global memory, or a wgmma: done at a wait of the warp.
+struct Deferred {
+  const Instruction *instruction;
+  uint32_t group;
+  uint64_t operation; // number, of its asynchronous reads
+  std::vector<Piece> pieces;
+  std::vector<uint8_t> data;
+  uint64_t a = 0, b = 0; // descriptors of a wgmma
+  bool accumulate = true;
+};
+
+struct Mbarrier {
+  uint32_t expected, pending, phase = 0;
+  int64_t bytes = 0; // still to come
+  uint32_t epoch;    // of its initialisation
+  Clock arriving, completed;
+};
+
 struct WarpState : Warp {
   enum State : uint8_t { Ready, AtBarrier, AtMbarrier, Done } state = Ready;
   uint32_t id = 0;
@@ -35,8 +73,8 @@ struct WarpState : Warp {
   uint64_t executed = 0;
   uint32_t barrier = 0; // that it waits for
   bool yield = false;   // let others run after this instruction
-  uint64_t waitAddress = 0;
-  uint32_t waitParity = 0;
+  std::vector<Deferred> stores, products;
+  uint32_t storeGroup = 0, productGroup = 0;
   std::vector<uint8_t> storage, local;
   std::vector<PendingCopy> copies;
   uint32_t group[lanes] = {}; // of cp.async: that which is open
@@ -79,7 +117,11 @@ struct Block {
   uint32_t ctaid[3] = {};
   std::vector<WarpState> warps;
   Shadow shared;
-  Barrier barriers[16];
+  Barrier barriers[17];                   // the last is that of the cluster
+  std::map<uint32_t, Mbarrier> mbarriers; // by address
+  std::vector<BulkLoad> loads;
+  std::vector<AsyncRead> asyncReads;
+  uint64_t operations = 0; // asynchronous ones so far
   Counters counters;
   Allocation *recent = nullptr; // the last allocation that was used
   uint64_t random = 0;
@@ -93,6 +135,8 @@ struct Block {
   void checkWritten(Warp &warp, const Instruction &i, unsigned lane, Allocation &allocation, uint64_t offset,
                     uint32_t bytes, bool reads, bool writes);
   void releaseBarrier(uint32_t number);
+  /// Ends the reads of an operation.
+  void endReads(uint64_t operation);
 
 private:
   void start(uint64_t index);
@@ -108,6 +152,10 @@ private:
 
 /// Delivers the copies of these lanes, but for the `newer` last groups of each.
 void finishCopies(WarpState &warp, uint32_t mask, uint32_t newer);
+/// Counts bytes that arrive at an mbarrier, and completes its phase if it can.
+void completeBytes(Block &block, Mbarrier &mbarrier, uint32_t bytes);
+/// The mbarrier at the address; throws a finding if there is none that the warp may use.
+Mbarrier &mbarrierAt(Warp &warp, const Instruction &i, unsigned lane, uint64_t address);
 /// Throws a finding unless all 32 lanes are active.
 void requireFullWarp(Warp &warp, const Instruction &i);
 

@@ -18,8 +18,9 @@ using ptx::Type;
 DecodeFunction samba::vgpu::findOpcode(std::string_view name) {
   static const std::map<std::string_view, DecodeFunction> all = [] {
     std::map<std::string_view, DecodeFunction> result;
-    for (const Opcode *table : {arithmeticOpcodes, realOpcodes, bitOpcodes, moveOpcodes, controlOpcodes, memoryOpcodes,
-                                atomicOpcodes, warpOpcodes, barrierOpcodes, asyncOpcodes, matrixOpcodes, tensorOpcodes})
+    for (const Opcode *table :
+         {arithmeticOpcodes, realOpcodes, bitOpcodes, moveOpcodes, controlOpcodes, memoryOpcodes, atomicOpcodes,
+          warpOpcodes, barrierOpcodes, asyncOpcodes, matrixOpcodes, tensorOpcodes, mbarrierOpcodes, hopperOpcodes})
       for (; table->name; ++table)
         result[table->name] = table->decode;
     return result;

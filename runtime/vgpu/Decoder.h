@@ -163,7 +163,7 @@ DecodeFunction findOpcode(std::string_view name);
 // The families' tables, each ended by a null name.
 extern const Opcode arithmeticOpcodes[], realOpcodes[], bitOpcodes[], moveOpcodes[], controlOpcodes[], memoryOpcodes[],
     atomicOpcodes[], warpOpcodes[], barrierOpcodes[], asyncOpcodes[], matrixOpcodes[], tensorOpcodes[],
-    mbarrierOpcodes[], bulkOpcodes[], hopperOpcodes[];
+    mbarrierOpcodes[], hopperOpcodes[];
 
 } // namespace samba::vgpu
 

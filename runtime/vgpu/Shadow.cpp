@@ -22,8 +22,9 @@ void Shadow::resize(uint32_t bytes, unsigned warps) {
 void Shadow::startBlock(unsigned warps) {
   uint32_t latest = 0;
   for (const Clock &clock : clocks)
-    latest = std::max(latest, *std::max_element(clock.of, clock.of + 32));
-  if (latest > (1u << 26)) {
+    latest = std::max(latest, *std::max_element(clock.of, clock.of + agents));
+  latest = std::max(latest, asyncClock);
+  if (latest > clockMask / 2) {
     std::fill(writer.begin(), writer.end(), 0);
     for (auto &one : reader)
       std::fill(one.begin(), one.end(), 0);
@@ -31,9 +32,11 @@ void Shadow::startBlock(unsigned warps) {
   }
   start = latest + 1;
   for (unsigned w = 0; w < 32; ++w) {
-    std::fill(clocks[w].of, clocks[w].of + 32, latest);
+    std::fill(clocks[w].of, clocks[w].of + agents, latest);
+    std::fill(clocks[w].fenced, clocks[w].fenced + agents, latest);
     clocks[w].of[w] = start;
   }
+  asyncClock = start;
   std::fill(readers.begin(), readers.end(), 0);
   for (uint8_t &byte : state)
     byte &= Valid;
@@ -49,14 +52,14 @@ Shadow::Problem Shadow::read(unsigned warp, uint32_t at, uint32_t bytes, unsigne
     same |= writer[at + k] ^ last;
     mine[k] = now;
   }
-  if (!same && (last & 0x7ffffff) >= start && ordered(warp, last))
+  if (!same && (last & clockMask) >= start && ordered(warp, last))
     return None;
   for (uint32_t k = 0; k < bytes; ++k) {
     uint32_t epoch = writer[at + k];
-    if ((epoch & 0x7ffffff) < start)
+    if ((epoch & clockMask) < start)
       return Unwritten;
     if (!ordered(warp, epoch)) {
-      other = epoch >> 27;
+      other = epoch >> clockBits;
       return ReadAfterWrite;
     }
   }
@@ -81,21 +84,21 @@ Shadow::Problem Shadow::unorderedRead(unsigned warp, uint32_t at, uint32_t bytes
 Shadow::Problem Shadow::write(unsigned warp, uint32_t at, uint32_t bytes, unsigned &other) {
   if (Problem problem = unorderedRead(warp, at, bytes, other))
     return problem;
-  uint32_t epoch = warp << 27 | clocks[warp].of[warp], last = writer[at], same = 0;
+  uint32_t epoch = epochOf(warp), last = writer[at], same = 0;
   uint8_t atomics = 0;
   for (uint32_t k = 0; k < bytes; ++k) {
     same |= writer[at + k] ^ last;
     atomics |= state[at + k] & ByAtomic;
   }
-  if (!same && !atomics && ((last & 0x7ffffff) < start || ordered(warp, last))) {
+  if (!same && !atomics && ((last & clockMask) < start || ordered(warp, last))) {
     for (uint32_t k = 0; k < bytes; ++k)
       writer[at + k] = epoch;
     return None;
   }
   for (uint32_t k = 0; k < bytes; ++k) {
     uint32_t before = writer[at + k];
-    if ((before & 0x7ffffff) >= start && !ordered(warp, before)) {
-      other = before >> 27;
+    if ((before & clockMask) >= start && !ordered(warp, before)) {
+      other = before >> clockBits;
       return WriteAfterWrite;
     }
     writer[at + k] = epoch;
@@ -107,13 +110,13 @@ Shadow::Problem Shadow::write(unsigned warp, uint32_t at, uint32_t bytes, unsign
 Shadow::Problem Shadow::atomic(unsigned warp, uint32_t at, uint32_t bytes, unsigned &other) {
   if (Problem problem = unorderedRead(warp, at, bytes, other))
     return problem;
-  uint32_t epoch = warp << 27 | clocks[warp].of[warp];
+  uint32_t epoch = epochOf(warp);
   for (uint32_t k = 0; k < bytes; ++k) {
     uint32_t before = writer[at + k];
-    if ((before & 0x7ffffff) < start)
+    if ((before & clockMask) < start)
       return Unwritten;
     if (!(state[at + k] & ByAtomic) && !ordered(warp, before)) {
-      other = before >> 27;
+      other = before >> clockBits;
       return WriteAfterWrite;
     }
     writer[at + k] = epoch;
