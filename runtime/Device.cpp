@@ -39,15 +39,7 @@ DeviceChoice DeviceChoice::parse(const char *given) {
     choice.ordinal = rest.empty() ? 0 : std::stoi(rest);
   } else if (name == "virtual") {
     choice.kind = Kind::Virtual;
-    for (size_t begin = 0; begin < rest.size();) {
-      size_t end = std::min(rest.find(',', begin), rest.size());
-      std::string setting = rest.substr(begin, end - begin);
-      size_t equals = setting.find('=');
-      if (equals == std::string::npos || equals == 0)
-        throw wrong(text);
-      choice.settings.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
-      begin = end + 1;
-    }
+    choice.settings = rest;
   } else {
     throw wrong(text);
   }

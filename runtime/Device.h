@@ -13,8 +13,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
-#include <vector>
 
 namespace samba::runtime {
 
@@ -22,10 +20,10 @@ namespace samba::runtime {
 struct DeviceChoice {
   enum class Kind { Any, Cpu, Cuda, Virtual };
   Kind kind = Kind::Any;
-  int ordinal = 0;                                           // Cuda
-  std::vector<std::pair<std::string, std::string>> settings; // Virtual: keys and values
+  int ordinal = 0;      // Cuda
+  std::string settings; // Virtual
 
-  /// "cpu", "cuda", "cuda:N", "virtual", "virtual:KEY=VALUE,..."; null: any. Throws SAMBA_ERROR_ARGUMENT.
+  /// "cpu", "cuda", "cuda:N", "virtual", "virtual:SETTINGS"; null: any. Throws SAMBA_ERROR_ARGUMENT.
   static DeviceChoice parse(const char *text);
   /// What an artefact must have for it; nothing: that is its own choice.
   std::optional<Artefact::Target> target() const;

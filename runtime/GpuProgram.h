@@ -45,6 +45,9 @@ struct GpuArgument {
     int64_t integer; // I32, I64
     float real;      // F32
   };
+
+  /// What it takes as a parameter.
+  size_t bytes() const { return kind == Kind::I32 || kind == Kind::F32 ? 4 : 8; }
 };
 
 /// ceil(value(of) / per) * times blocks.

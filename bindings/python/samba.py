@@ -38,7 +38,8 @@ class Error(Exception):
 
 
 class _Options(ctypes.Structure):
-    _fields_ = [("size", c_size_t), ("threads", c_int32), ("verify_weights", c_int32), ("chunk", c_int64)]
+    _fields_ = [("size", c_size_t), ("threads", c_int32), ("verify_weights", c_int32), ("chunk", c_int64),
+                ("device", c_char_p), ("check_device", c_int32)]
 
 
 class _Segment(ctypes.Structure):
@@ -67,6 +68,7 @@ class _Sampling(ctypes.Structure):
 # Functions that return a status, and others, with their arguments.
 _CHECKED = {
     "samba_open": [c_char_p, POINTER(_Options), POINTER(c_void_p)],
+    "samba_device_counters": [c_void_p, c_void_p, c_size_t, POINTER(c_size_t)],
     "samba_session_create": [c_void_p, POINTER(c_void_p)],
     "samba_session_copy": [c_void_p, c_void_p],
     "samba_session_fork": [c_void_p, POINTER(c_void_p)],
@@ -102,6 +104,7 @@ _PLAIN = {
     "samba_close": (None, [c_void_p]),
     "samba_manifest": (c_char_p, [c_void_p]),
     "samba_model_name": (c_char_p, [c_void_p]),
+    "samba_device": (c_char_p, [c_void_p]),
     "samba_vocab_size": (c_int32, [c_void_p]),
     "samba_max_context": (c_int64, [c_void_p]),
     "samba_max_rollback": (c_int64, [c_void_p]),
@@ -200,11 +203,14 @@ class Model(_Object):
 
     _free = _c.samba_close
 
-    def __init__(self, path, threads=0, chunk=0, verify_weights=False):
-        options = _Options(ctypes.sizeof(_Options), threads, int(verify_weights), chunk)
+    def __init__(self, path, threads=0, chunk=0, verify_weights=False, device=None, check_device=False):
+        """`device`: "cpu", "cuda", "cuda:N", "virtual" or None, as samba_options in samba.h says."""
+        options = _Options(ctypes.sizeof(_Options), threads, int(verify_weights), chunk,
+                           device.encode() if device is not None else None, int(check_device))
         self._handle = _create(_c.samba_open, os.fsencode(path), byref(options))
         self.manifest = json.loads(_c.samba_manifest(self._handle).decode())
         self.name = _c.samba_model_name(self._handle).decode()
+        self.device = _c.samba_device(self._handle).decode()
         self.vocab_size = _c.samba_vocab_size(self._handle)
         self.fingerprint = _c.samba_fingerprint(self._handle)
         self.state_bytes = _c.samba_state_bytes(self._handle)
@@ -212,6 +218,18 @@ class Model(_Object):
         self.max_rollback = self._or_none(_c.samba_max_rollback)
         self.bos = self._or_none(_c.samba_bos_token)
         self.eos = self._or_none(_c.samba_eos_token)
+
+    def device_counters(self):
+        """Of the virtual device: what each kernel did."""
+        size = c_size_t()
+        try:
+            _c.samba_device_counters(self._handle, None, 0, byref(size))
+        except Error as error:
+            if error.status != _STATUS[_LIMIT]:
+                raise
+        text = ctypes.create_string_buffer(size.value)
+        _c.samba_device_counters(self._handle, text, len(text), byref(size))
+        return json.loads(text.value.decode())
 
     def _or_none(self, function):
         value = function(self._handle)

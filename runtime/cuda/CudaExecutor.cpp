@@ -131,9 +131,33 @@ private:
     }
     for (const GpuArgument &argument : launch.arguments)
       ready.values.push_back(valueOf(argument, layout));
+    checkParameters(ready);
     for (uint64_t &value : ready.values)
       ready.pointers.push_back(&value);
     return ready;
+  }
+
+  /// The driver reads as many arguments as the kernel has parameters, of their sizes.
+  void checkParameters(const ReadyLaunch &ready) const {
+    Context::Lock lock(*context);
+    const Driver &driver = context->driver();
+    const GpuLaunch &launch = *ready.launch;
+    if (!driver.funcGetParamInfo)
+      return;
+    auto wrong = [&](const std::string &what) {
+      throw Error(SAMBA_ERROR_FORMAT,
+                  "'" + artefact.path() + "': kernel '" + launch.kernel + "' (" + launch.name + ") " + what);
+    };
+    size_t offset = 0, bytes = 0, count = launch.arguments.size();
+    for (size_t i = 0; i < count; ++i) {
+      if (driver.funcGetParamInfo(ready.function, i, &offset, &bytes) != Success)
+        wrong("has " + std::to_string(i) + " parameters, its launch " + std::to_string(count));
+      if (bytes != launch.arguments[i].bytes())
+        wrong("has " + std::to_string(bytes) + " bytes in parameter " + std::to_string(i) + ", its launch " +
+              std::to_string(launch.arguments[i].bytes()));
+    }
+    if (driver.funcGetParamInfo(ready.function, count, &offset, &bytes) == Success)
+      wrong("has more than the " + std::to_string(count) + " parameters of its launch");
   }
 
   /// The bytes of a parameter, the first ones of a word.
@@ -231,17 +255,16 @@ std::unique_ptr<Executor> samba::runtime::cuda::createCudaExecutor(const Artefac
   std::shared_ptr<const Driver> driver;
   if (choice.kind == DeviceChoice::Kind::Virtual) {
     driver = Driver::openVirtual();
-    auto configure = [&](const std::string &key, const std::string &value) {
-      if (!driver->isVirtual())
-        throw Error(SAMBA_ERROR_DEVICE, "libsamba-vgpu.so is not a virtual device");
-      driver->check(driver->vgpuConfigure(key.c_str(), value.c_str()),
-                    "virtual device: setting '" + key + "' to '" + value + "'");
-    };
-    configure("check", check ? "1" : "0");
-    for (const auto &[key, value] : choice.settings)
-      configure(key, value);
+    if (!driver->isVirtual())
+      throw Error(SAMBA_ERROR_DEVICE, "libsamba-vgpu.so is not a virtual device");
   } else {
     driver = Driver::open();
+  }
+  if (driver->isVirtual()) { // also by $SAMBA_LIBCUDA
+    std::string settings = std::string("check=") + (check ? "1" : "0");
+    if (!choice.settings.empty())
+      settings += "," + choice.settings;
+    driver->check(driver->vgpuConfigure(settings.c_str()), "setting up the virtual device");
   }
   auto context = std::make_shared<Context>(std::move(driver), choice.ordinal);
   return std::make_unique<CudaExecutor>(artefact, std::move(context), check);

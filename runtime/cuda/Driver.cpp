@@ -33,6 +33,7 @@ Driver::Driver(void *library, std::string file) : path(std::move(file)) {
     missing = #name;
   SAMBA_CUDA_ENTRIES(SAMBA_CUDA_RESOLVE)
   const char *needed = missing;
+  SAMBA_CUDA_NEW_ENTRIES(SAMBA_CUDA_RESOLVE)
   SAMBA_VGPU_ENTRIES(SAMBA_CUDA_RESOLVE)
 #undef SAMBA_CUDA_RESOLVE
   if (!driverGetVersion)

@@ -37,7 +37,8 @@ public:
 
 #define SAMBA_CUDA_MEMBER(member, name, parameters) Result(*member) parameters = nullptr;
   SAMBA_CUDA_ENTRIES(SAMBA_CUDA_MEMBER)
-  SAMBA_VGPU_ENTRIES(SAMBA_CUDA_MEMBER) // null in a real driver
+  SAMBA_CUDA_NEW_ENTRIES(SAMBA_CUDA_MEMBER) // null in an older driver
+  SAMBA_VGPU_ENTRIES(SAMBA_CUDA_MEMBER)     // null in a real driver
 #undef SAMBA_CUDA_MEMBER
 
 private:

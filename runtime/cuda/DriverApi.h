@@ -43,6 +43,7 @@ enum : Result {
   InvalidHandle = 400,
   NotFound = 500,
   IllegalAddress = 700,
+  MisalignedAddress = 716,
   LaunchFailed = 719,
   StreamCaptureUnsupported = 900,
 };
@@ -117,11 +118,16 @@ struct Copy2D {
     (FunctionHandle function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY,        \
      unsigned blockZ, unsigned sharedBytes, StreamHandle stream, void **parameters, void **extra))
 
+/// What only newer drivers have.
+#define SAMBA_CUDA_NEW_ENTRIES(X)                                                                                      \
+  X(funcGetParamInfo, cuFuncGetParamInfo, (FunctionHandle function, size_t index, size_t *offset, size_t *bytes))
+
 /// What the virtual device exports beside. Texts are valid until the next call on the same thread.
 #define SAMBA_VGPU_ENTRIES(X)                                                                                          \
-  /* Sets a key of docs/gpu.md for the next context; InvalidValue if it is unknown, InvalidContext if the settings */  \
-  /* would change under a context in use. */                                                                           \
-  X(vgpuConfigure, sambaVgpuConfigure, (const char *key, const char *value))                                           \
+  /* Takes settings of docs/gpu.md for the next context. InvalidValue if they are wrong, InvalidContext if a context   \
+   */                                                                                                                  \
+  /* is in use with others. */                                                                                         \
+  X(vgpuConfigure, sambaVgpuConfigure, (const char *settings))                                                         \
   /* What was wrong with the last failed call, or "". */                                                               \
   X(vgpuMessage, sambaVgpuMessage, (const char **text))                                                                \
   X(vgpuCounters, sambaVgpuCounters, (const char **json))                                                              \

@@ -52,6 +52,10 @@ other.reseed(5)
 expect(other.dumps() != sampler.dumps(), "reseed")
 expect_error("FORMAT", lambda: other.restore(b"x"))
 expect_error("IO", lambda: samba.Model(folder + "/missing.so"))
+expect_error("DEVICE", lambda: samba.Model(text_model, device="virtual"))
+expect_error("ARGUMENT", lambda: samba.Model(text_model, device="gpu"))
+expect_error("DEVICE", lambda: samba.Model(text_model, device="cpu").device_counters())
+expect(samba.Model(text_model).device == "cpu", "the device")
 expect_error("ARGUMENT", lambda: samba.Sampler(temperature=-1))
 
 for path in paths:

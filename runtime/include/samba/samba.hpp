@@ -63,6 +63,18 @@ public:
   int32_t eos() const { return samba_eos_token(get()); }
   int32_t threads() const { return samba_threads(get()); }
   int64_t chunk() const { return samba_chunk(get()); }
+  std::string_view device() const { return samba_device(get()); }
+  /// JSON: see samba_device_counters.
+  std::string deviceCounters() const {
+    size_t bytes = 0;
+    samba_status status = samba_device_counters(get(), nullptr, 0, &bytes);
+    std::string text(bytes, '\0');
+    if (status == SAMBA_ERROR_LIMIT)
+      status = samba_device_counters(get(), text.data(), text.size(), &bytes);
+    check(status);
+    text.resize(bytes - 1);
+    return text;
+  }
   uint64_t fingerprint() const { return samba_fingerprint(get()); }
   bool hasTokenizer() const { return samba_has_tokenizer(get()) != 0; }
 

@@ -75,6 +75,55 @@ FakeArtefact::FakeArtefact() : code(readBytes(SAMBA_FAKE_MODEL)) {
         {{"name", "norm_f"}, {"width", width}}}},
       {"weights", {{"bytes", weights.size()}, {"file", nullptr}}},
       {"tokenizer", nullptr}};
+#ifdef SAMBA_FAKE_KERNELS
+  useGpu(readBytes(SAMBA_FAKE_KERNELS));
+#endif
+}
+
+void FakeArtefact::useGpu(const std::string &ptx) {
+  using nlohmann::json;
+  auto argument = [](const char *kind, json value) { return json{{kind, std::move(value)}}; };
+  constexpr int hiddenAt = 0, sumsAt = 2048, normedAt = 2304;
+  json hidden = argument("arena", hiddenAt), sums = argument("arena", sumsAt), normed = argument("arena", normedAt);
+  json sizes = argument("input", "sizes"), tokens = argument("input", "tokens"), table = argument("weights", 0);
+  auto launch = [](const char *kernel, const char *name, json grid, int threads, json arguments) {
+    json one = {{"of", "one"}};
+    return json{{"kernel", kernel},
+                {"name", name},
+                {"grid", {grid, one, one}},
+                {"block", {threads, 1, 1}},
+                {"args", arguments}};
+  };
+  auto probe = [](int index, int at, const char *of) {
+    return json{{"probe", index}, {"arena", at}, {"width", width}, {"of", of}};
+  };
+  json ofTokens = {{"of", "tokens"}, {"per", 4}}; // 32 threads do four rows of 8
+  json launches = {
+      launch("sequences", "layers.0", {{"of", "sequences"}, {"per", 2}}, 2,
+             {tokens, argument("input", "segments"), argument("input", "positions"), argument("input", "states"), sizes,
+              sums, argument("state", 64), argument("state", 96), argument("f32", 0.125), argument("i32", 4)}),
+      launch("embed", "embeddings", ofTokens, 32, {table, tokens, sizes, hidden}),
+      probe(0, hiddenAt, "tokens"),
+      launch("add", "layers.0", ofTokens, 32, {hidden, sums, sizes}),
+      probe(1, hiddenAt, "tokens"),
+      launch("norm", "norm_f", {{"of", "rows"}, {"per", 4}}, 32, {hidden, argument("input", "rows"), sizes, normed}),
+      probe(2, normedAt, "rows"),
+      launch("head", "lm_head", {{"of", "rows"}}, vocabSize,
+             {table, normed, argument("output", "logits"), argument("output", "argmax")})};
+  gpu = {{"version", SAMBA_GPU_VERSION},
+         {"images", {{{"kind", "ptx"}, {"arch", 80}, {"offset", 0}, {"size", ptx.size()}}}},
+         {"weights_bytes", weights.size()},
+         {"arena_bytes", normedAt + 32 * width * 4},
+         {"programs",
+          {{{"name", "decode"},
+            {"max_tokens", 16},
+            {"max_sequences", 16},
+            {"max_rows", 16},
+            {"longest", 1},
+            {"launches", launches}},
+           {{"name", "prefill"}, {"max_tokens", 64}, {"max_sequences", 8}, {"max_rows", 32}, {"launches", launches}}}}};
+  gpuImages = ptx;
+  gpuWeights = weights;
 }
 
 void FakeArtefact::useTokenizer() {

@@ -60,6 +60,9 @@ struct FakeArtefact {
   mutable samba_footer footer = {};
 
   void useTokenizer();
+  /// Adds programs for a GPU, of the PTX of test/unit/cuda/FakeKernels.c. In a test program with SAMBA_FAKE_KERNELS
+  /// they are there from the beginning.
+  void useGpu(const std::string &ptx);
   void dropCode();
 };
 
