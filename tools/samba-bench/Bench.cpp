@@ -92,6 +92,14 @@ const std::vector<char> &samba::bench::snapshotAt(int64_t depth, const Model &mo
   return entry->second;
 }
 
+samba_options samba::bench::openOptions(const Options &options, int64_t threads) {
+  samba_options open = SAMBA_OPTIONS_INIT;
+  open.threads = static_cast<int32_t>(threads);
+  open.chunk = options.chunk;
+  open.device = options.device ? options.device->c_str() : nullptr;
+  return open;
+}
+
 ordered_json samba::bench::describeModel(const std::string &path, const Model &model, const StepTable &table) {
   return {{"file", path.substr(path.rfind('/') + 1)},
           {"model", model.name()},
@@ -108,15 +116,13 @@ void samba::bench::runTests(const std::string &path, const Options &options, Lim
   ordered_json description;
   std::vector<int64_t> threadCounts = options.threads.empty() ? std::vector<int64_t>{0} : options.threads;
   for (int64_t threads : threadCounts) {
-    samba_options open = SAMBA_OPTIONS_INIT;
-    open.threads = static_cast<int32_t>(threads);
-    open.chunk = options.chunk;
-    Model model(path, open);
+    Model model(path, openOptions(options, threads));
+    bool onCpu = model.device() == "cpu"; // what bounds are known of
     StepTable table(path, model.manifest());
     if (description.is_null()) {
       description = describeModel(path, model, table);
       models.push_back(description);
-      if (!table.known())
+      if (onCpu && !table.known())
         std::fprintf(stderr, "samba-bench: warning: the manifest of '%s' has no loops: no bounds\n", path.c_str());
     }
     for (const Test &test : testsOf(options)) {
@@ -126,7 +132,12 @@ void samba::bench::runTests(const std::string &path, const Options &options, Lim
         std::fprintf(stderr, "%s %s, %d threads: %s\n", std::string(model.name()).c_str(), table.precision().c_str(),
                      model.threads(), test.name().c_str());
       TestRun timed(test, model, options, snapshots);
-      std::vector<Limits> limits{probe.measure(model.threads(), probeSeconds)};
+      std::vector<Limits> limits;
+      auto measureLimits = [&] {
+        if (onCpu)
+          limits.push_back(probe.measure(model.threads(), probeSeconds));
+      };
+      measureLimits();
       timed.run();
       std::vector<double> seconds, rates;
       while (static_cast<int64_t>(seconds.size()) < options.repetitions && !run::interrupted()) {
@@ -136,16 +147,17 @@ void samba::bench::runTests(const std::string &path, const Options &options, Lim
           std::fprintf(stderr, "  %zu of %lld: %.2f tokens/s\n", seconds.size(),
                        static_cast<long long>(options.repetitions), rates.back());
         if (seconds.back() > longRepetition)
-          limits.push_back(probe.measure(model.threads(), probeSeconds));
+          measureLimits();
       }
       if (seconds.empty())
         return;
-      limits.push_back(probe.measure(model.threads(), probeSeconds));
+      measureLimits();
 
       ordered_json result = {{"file", description["file"]},
                              {"model", description["model"]},
                              {"precision", description["precision"]},
                              {"threads", model.threads()},
+                             {"device", model.device()},
                              {"test", test.name()},
                              {"kind", test.kind()},
                              {"prompt", test.prompt},
@@ -157,10 +169,12 @@ void samba::bench::runTests(const std::string &path, const Options &options, Lim
                              {"repetitions", seconds},
                              {"seconds", toJson(Statistics(seconds))},
                              {"tokens_per_s", toJson(Statistics(rates))}};
-      Limits middle = median(limits);
-      result["limits"] = toJson(middle);
-      result["bound"] = boundJson(test, model.chunk(), table, middle);
-      result["of_bound"] = nullptr;
+      result["limits"] = result["bound"] = result["of_bound"] = nullptr;
+      if (onCpu) {
+        Limits middle = median(limits);
+        result["limits"] = toJson(middle);
+        result["bound"] = boundJson(test, model.chunk(), table, middle);
+      }
       if (!result["bound"].is_null())
         result["of_bound"] = result["bound"]["seconds"].get<double>() / Statistics(seconds).median;
       tests.push_back(std::move(result));

@@ -29,6 +29,9 @@ std::vector<int32_t> randomTokens(int64_t count, int32_t vocabSize, uint64_t see
 const std::vector<char> &snapshotAt(int64_t depth, const Model &model, uint64_t seed, Snapshots &snapshots);
 
 /// What results say about the model that they are of.
+/// How to open the models of a measurement. `options` must outlive it.
+samba_options openOptions(const Options &options, int64_t threads);
+
 nlohmann::ordered_json describeModel(const std::string &path, const Model &model, const StepTable &table);
 
 /// Runs all tests that the options ask for on one model and appends their results. Ends early after Ctrl-C.

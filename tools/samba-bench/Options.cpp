@@ -7,6 +7,8 @@
 
 #include "tools/samba-bench/Options.h"
 
+#include "tools/samba-bench/Predict.h"
+
 #include <cerrno>
 #include <cstdlib>
 #include <functional>
@@ -97,6 +99,8 @@ Values valuesOf(Options &options) {
        [&](auto &o, auto &v) {
          options.seed = static_cast<uint64_t>(parseInteger(o, v, 0, std::numeric_limits<int64_t>::max()));
        }},
+      {"--device", text(options.device)},
+      {"--predict", text(options.predict)},
       {"--trace", text(options.trace)},
       {"--compare", text(options.compare)},
       {"--show", text(options.show)},
@@ -134,6 +138,17 @@ void checkCombination(const Options &options, int formats) {
     throw UsageError("--fusion-matrix takes one model directory");
   if (!options.fusionMatrix && (options.precision || options.keep))
     throw UsageError("--precision and --keep are for --fusion-matrix");
+  bool onCpu = !options.device || *options.device == "cpu";
+  if (!onCpu && (options.limits || options.show || profile || options.fusionMatrix))
+    throw UsageError("--device cannot be combined with --limits, --show, --ops, --trace and --fusion-matrix");
+  if (!onCpu && options.threads.size() > 1)
+    throw UsageError("-t is for the CPU");
+  if (options.predict && (!options.device || options.device->compare(0, 7, "virtual") != 0))
+    throw UsageError("--predict needs --device=virtual, which counts what kernels do");
+  if (options.predict && options.compare)
+    throw UsageError("--predict cannot be combined with --compare");
+  if (options.predict && !findCard(*options.predict))
+    throw UsageError("--predict: expected " + cardNames() + ", found '" + *options.predict + "'");
   if (options.trace && (options.models.size() > 1 || options.threads.size() > 1))
     throw UsageError("--trace takes one model and one number of threads");
 }
@@ -225,6 +240,12 @@ Tests (lists are separated by commas; default: -p 512 -n 32):
   -r, --repetitions R      of each test, after one that does not count (default 5)
   --chunk N                prompt tokens per step (default 512)
   --seed S                 of the random token ids (default 0)
+
+  --device D               cpu, cuda, cuda:N or virtual, as for samba-run; bounds are those of the CPU alone
+
+Predictions, in place of the tests, with --device=virtual, a GPU that the CPU imitates and whose kernels it counts:
+  --predict=GPU            for a prompt and one generation step of each test, what each kernel does and the least time
+                           that it could take on that GPU (h100 or h200). A prediction, not a measurement
 
 Profiles, in place of the tests, of the steps that -p, -b, -d and -t name (default: -p 512; at most --chunk tokens):
   --ops                    time, GFLOP/s, GB/s and fraction of the bound of each kernel, summed over layers

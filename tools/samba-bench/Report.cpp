@@ -10,6 +10,7 @@
 #include "tools/samba-bench/FusionMatrix.h"
 #include "tools/samba-bench/Limits.h"
 #include "tools/samba-bench/MarkdownTable.h"
+#include "tools/samba-bench/Predict.h"
 #include "tools/samba-run/Input.h"
 
 #include <algorithm>
@@ -43,12 +44,16 @@ std::string limitsTable(const ordered_json &limits) {
 }
 
 std::string testsTable(const ordered_json &tests) {
+  bool devices = std::any_of(tests.begin(), tests.end(),
+                             [](const ordered_json &test) { return test.value("device", "cpu") != "cpu"; });
   bool compared =
       std::any_of(tests.begin(), tests.end(), [](const ordered_json &test) { return test.contains("compared"); });
   std::vector<std::string> titles = {"model", "weights",  ">threads",  "test",   ">tokens/s", ">mean",
                                      ">sd",   ">minimum", ">of bound", ">bound", "bound by"};
   if (compared)
     titles.insert(titles.end(), {">earlier", ">of bound", ">ratio", ">sd"});
+  if (devices)
+    titles.push_back("device");
   MarkdownTable table(titles);
   for (const ordered_json &test : tests) {
     std::vector<std::string> row = {textOf(test.at("model")),
@@ -65,6 +70,8 @@ std::string testsTable(const ordered_json &tests) {
     if (compared)
       row.insert(row.end(), {cell(test, "/compared/tokens_per_s"), cell(test, "/compared/of_bound"),
                              cell(test, "/compared/ratio"), cell(test, "/compared/deviation")});
+    if (devices)
+      row.push_back(test.value("device", "cpu"));
     table.add(std::move(row));
   }
   return table.text();
@@ -110,6 +117,9 @@ std::string markdown(const ordered_json &result) {
     parts.push_back(testsTable(result.at("tests")));
   for (const ordered_json &profile : result.at("profiles"))
     parts.push_back(profileTable(profile));
+  if (result.contains("predictions"))
+    for (const ordered_json &prediction : result["predictions"])
+      parts.push_back(predictionMarkdown(prediction));
   if (result.contains("fusion_matrix"))
     parts.push_back(fusionMatrixMarkdown(result["fusion_matrix"]));
   for (size_t i = 0; i < parts.size(); ++i)
@@ -181,6 +191,18 @@ std::string csv(const ordered_json &result) {
                             "/barriers", "/seconds", "/share", "/flops", "/exps", "/bytes", "/flops_per_s",
                             "/bytes_per_s", "/bound_s", "/binding", "/of_bound"});
   }
+  if (result.contains("predictions")) {
+    ordered_json rows = ordered_json::array();
+    for (const ordered_json &prediction : result["predictions"])
+      for (ordered_json row : prediction.at("kernels")) {
+        for (const char *key : {"file", "model", "precision", "gpu", "step"})
+          row[key] = prediction.at(key);
+        rows.push_back(std::move(row));
+      }
+    text += csvTable(rows, {"/file", "/model", "/precision", "/gpu", "/step", "/kernel", "/launches", "/bytes",
+                            "/mma_flops", "/ex2", "/fp32", "/coalescing", "/bank_conflicts", "/predicted_s",
+                            "/predicted_by"});
+  }
   if (result.contains("fusion_matrix")) {
     text += csvTable(result["fusion_matrix"].at("variants"),
                      {"/name", "/fusions", "/against", "/same_code_as", "/kernels", "/barriers", "/barriers_saved",
@@ -197,7 +219,7 @@ bool sameTest(const ordered_json &a, const ordered_json &b) {
   for (const char *key : {"model", "precision", "threads", "test"})
     if (a.at(key) != b.at(key))
       return false;
-  return true;
+  return a.value("device", "cpu") == b.value("device", "cpu");
 }
 
 } // namespace

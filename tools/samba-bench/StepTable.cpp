@@ -144,9 +144,11 @@ StepTable::StepTable(const std::string &path, std::string_view text) {
   try {
     json manifest = json::parse(text);
     precisionName = manifest.value("precision", "f32");
-    const json &target = manifest.at("target");
-    cpuName = target.value("cpu", "unknown");
+    const json &target = manifest.at("target"); // null without code for the CPU
+    cpuName = target.is_null() ? "none" : target.value("cpu", "unknown");
     auto has = [&](const char *feature) {
+      if (target.is_null())
+        return false;
       const json &features = target.at("features");
       return std::find(features.begin(), features.end(), json(feature)) != features.end();
     };

@@ -7,6 +7,7 @@
 
 #include "tools/samba-bench/Bench.h"
 #include "tools/samba-bench/FusionMatrix.h"
+#include "tools/samba-bench/Predict.h"
 #include "tools/samba-bench/Profile.h"
 #include "tools/samba-bench/Report.h"
 #include "tools/samba-run/Console.h"
@@ -36,7 +37,9 @@ static ordered_json measure(const Options &options) {
   for (const std::string &path : options.models) {
     if (options.fusionMatrix)
       break;
-    if (options.ops != Ops::None || options.trace)
+    if (options.predict)
+      runPredictions(path, options, result["predictions"]);
+    else if (options.ops != Ops::None || options.trace)
       runProfiles(path, options, probe, result["models"], result["profiles"]);
     else
       runTests(path, options, probe, result["models"], result["tests"]);

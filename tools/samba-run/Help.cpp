@@ -76,6 +76,12 @@ Files (safetensors, f32), for all T prompt tokens:
                          after the last prompt token
 
 Machine:
+  --device D             cpu; cuda or cuda:N, the first or N-th GPU; virtual, a GPU that the CPU imitates, slowly, to
+                         check what a model does there (default: cpu, if the model is compiled for it, else cuda).
+                         virtual:arch=90,seed=3 makes it another one: docs/gpu.md has all settings
+  --check                with a GPU, wait for each kernel and name the one that fails; on the virtual one, also check
+                         every access to memory and all synchronisation
+  --counters[=FILE]      what each kernel did on the virtual GPU, as JSON (default: to standard error)
   --threads N            (default: OMP_NUM_THREADS, or the number of usable cores)
   --chunk N              prompt tokens per step; bounds the memory, changes results by rounding only (default 512)
   --verify               check the checksum of the weights also if they are larger than 256 MiB

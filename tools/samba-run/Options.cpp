@@ -92,6 +92,7 @@ Flags flagsOf(Options &options) {
       {"--version", [&] { options.version = true; }}, {"--info", [&] { options.info = true; }},
       {"--json", [&] { options.json = true; }},       {"--ignore-eos", [&] { options.wish.ignoreEos = true; }},
       {"--verify", [&] { options.verify = true; }},   {"--stream", [&] { options.stream = true; }},
+      {"--check", [&] { options.check = true; }},     {"--counters", [&] { options.counters = ""; }},
   };
 }
 
@@ -141,6 +142,7 @@ Values valuesOf(Options &options, std::string &draws, bool &temperature) {
       {"--context", [&](auto &o, auto &v) { options.context = parseInteger(o, v, 1, maxTokenCount); }},
       {"--max-tokens", [&](auto &o, auto &v) { options.maxTokens = parseInteger(o, v, 1, maxTokenCount); }},
       {"--chunk", [&](auto &o, auto &v) { options.chunk = parseInteger(o, v, 1, SAMBA_MAX_CHUNK); }},
+      {"--device", text(options.device)},
       {"--threads",
        [&](auto &o, auto &v) { options.threads = static_cast<int32_t>(parseInteger(o, v, 1, SAMBA_MAX_THREADS)); }},
       {"--seed",
@@ -209,6 +211,10 @@ void checkCombination(const Options &options, const std::string &draws, bool tem
     throw UsageError("--context needs --score");
   if (options.wish.logprobs && !options.json && !options.batchFile && !options.continueLines)
     throw UsageError("--logprobs needs --json, --batch or --continue");
+  if (options.check && (!options.device || *options.device == "cpu"))
+    throw UsageError("--check needs --device=virtual or --device=cuda");
+  if (options.counters && (!options.device || options.device->compare(0, 7, "virtual") != 0))
+    throw UsageError("--counters needs --device=virtual");
   if (!draws.empty() && !temperature)
     throw UsageError(draws + " needs --temp, without which the most probable token is taken");
 }
@@ -240,10 +246,15 @@ Options samba::run::parseOptions(int argc, const char *const *argv, bool carries
       std::string given = equals == std::string::npos ? "" : argument.substr(equals + 1);
       if (name == "--stream" && equals != std::string::npos && given != "text" && given != "tokens")
         throw UsageError("--stream: expected text or tokens, found '" + given + "'");
-      if (name != "--stream" && equals != std::string::npos)
+      if (name == "--counters" && equals != std::string::npos && given.empty())
+        throw UsageError("--counters: expected a file, found nothing");
+      if (name != "--stream" && name != "--counters" && equals != std::string::npos)
         throw UsageError(name + " takes no value");
-      options.streamTokens |= given == "tokens";
       flag->second();
+      if (name == "--stream")
+        options.streamTokens |= given == "tokens";
+      if (name == "--counters")
+        options.counters = given;
       continue;
     }
     auto value = values.find(name);

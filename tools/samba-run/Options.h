@@ -50,11 +50,16 @@ struct Options {
   std::optional<std::string> batchFile, output;
   int64_t concurrency = 0; // sequences of a batch at a time; 0: 16
   int64_t budget = 0;      // tokens of a step of a batch; 0: the chunk
+  std::optional<std::string> device;
+  bool check = false;                  // what kernels of a GPU do
+  std::optional<std::string> counters; // where to write those of the virtual device; "": standard error
   int32_t threads = 0;
   int64_t chunk = SAMBA_DEFAULT_CHUNK;
   int64_t context = 0; // 0: all ids in one piece
 
-  samba_options open() const { return {sizeof(samba_options), threads, verify, chunk, nullptr, 0}; }
+  samba_options open() const {
+    return {sizeof(samba_options), threads, verify, chunk, device ? device->c_str() : nullptr, check};
+  }
 
   // Limits of the run; 0: none.
   int64_t maxTokens = 0;

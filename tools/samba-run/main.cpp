@@ -17,9 +17,11 @@
 #include "tools/samba-run/Score.h"
 #include "tools/samba-run/Stream.h"
 
+#include <cerrno>
 #include <chrono>
 #include <climits>
 #include <cstdio>
+#include <cstring>
 #include <string>
 #include <unistd.h>
 
@@ -37,6 +39,18 @@ static std::string carriedModel() {
   return samba_is_artefact(resolved.c_str()) ? resolved : self;
 }
 
+/// To a file, or to standard error.
+static void writeCounters(const samba::Model &model, const std::string &path) {
+  std::string text = model.deviceCounters() + "\n";
+  std::FILE *file = path.empty() ? stderr : std::fopen(path.c_str(), "w");
+  bool written = file && std::fputs(text.c_str(), file) >= 0 && std::fflush(file) == 0;
+  int error = errno;
+  if (file && file != stderr)
+    written &= std::fclose(file) == 0;
+  if (!written)
+    throw std::runtime_error("cannot write '" + path + "': " + std::strerror(error));
+}
+
 static void run(int argc, char **argv, const std::string &carried) {
   std::string program = argc > 0 ? argv[0] : "samba-run";
   program = program.substr(program.rfind('/') + 1);
@@ -52,6 +66,8 @@ static void run(int argc, char **argv, const std::string &carried) {
   samba::Model model(carried.empty() ? options.model : carried, options.open());
   double loadSeconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
+  if (options.counters)
+    model.deviceCounters(); // complains before the work is done
   if (options.info)
     print(std::string(model.manifest()) + "\n");
   if (options.scoreFile)
@@ -62,6 +78,8 @@ static void run(int argc, char **argv, const std::string &carried) {
     batch(model, options, limits);
   else if (options.prompt || options.promptFile || options.tokensFile || options.loadState)
     generate(model, options, limits, loadSeconds);
+  if (options.counters)
+    writeCounters(model, *options.counters);
 }
 
 int main(int argc, char **argv) {
