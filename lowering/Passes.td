@@ -50,4 +50,24 @@ def SambaTeamLoops : Pass<"samba-team-loops", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect"];
 }
 
+def SambaLowerToGpu : Pass<"samba-lower-to-gpu", "::mlir::ModuleOp"> {
+  let summary = "turns a step into kernels for a GPU and a table of launches";
+  let description = [{
+    Rewrites the public function of samba IR that `samba-plan-memory` has prepared, with what it calls. Weight matrices
+    are row-major (`samba-pack-weights` with `panel-width=0`).
+
+    The functions become kernels in the `gpu.module` `@kernels`, one for each kind of operation and shape, shared by all
+    layers, and the module attribute `samba.programs`: for steps of different sizes a list of launches, each with the
+    kernel, the layer's name, the grid as a function of the step's sizes, and its arguments, which are places in the
+    arena of intermediate values, the weights or the states, or inputs and outputs of the step (docs/formats.md).
+    What one `samba.kernel` holds becomes one launch where there is a kernel for it, else a few.
+  }];
+  let options = [
+    Option<"tokens", "tokens", "int64_t", "512", "tokens of the largest step, for which the arena is planned">
+  ];
+  let dependentDialects = ["::samba::SambaDialect", "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect", "::mlir::NVVM::NVVMDialect",
+    "::mlir::scf::SCFDialect"];
+}
+
 #endif // SAMBA_LOWERING_PASSES_TD

@@ -24,7 +24,9 @@ std::optional<LayoutAttr> getWantedLayout(OpOperand &use, int64_t panelWidth) {
   MLIRContext *context = use.getOwner()->getContext();
   unsigned operand = use.getOperandNumber();
   return TypeSwitch<Operation *, std::optional<LayoutAttr>>(use.getOwner())
-      .Case<LinearOp>([&](LinearOp op) {
+      .Case<LinearOp>([&](LinearOp op) -> std::optional<LayoutAttr> {
+        if (panelWidth == 0)
+          return LayoutAttr();
         bool narrow = op.getWeight().getType().getElementTypeBitWidth() == 16;
         return operand == op.getWeightMutable().getOperandNumber()
                    ? LayoutAttr::get(context, narrow ? LayoutKind::PanelPairs : LayoutKind::Panel, panelWidth)
@@ -75,7 +77,7 @@ struct PackWeights : public samba::impl::SambaPackWeightsBase<PackWeights> {
 
   void runOnOperation() override {
     auto emitOptionError = [&] { return emitError(getOperation().getLoc()); };
-    if (failed(LayoutAttr::verify(emitOptionError, LayoutKind::Panel, panelWidth)))
+    if (panelWidth != 0 && failed(LayoutAttr::verify(emitOptionError, LayoutKind::Panel, panelWidth)))
       return signalPassFailure();
 
     WeightUses uses(getOperation());

@@ -58,7 +58,7 @@ def SambaPackWeights : Pass<"samba-pack-weights", "::mlir::ModuleOp"> {
     one argument.
   }];
   let options = [
-    Option<"panelWidth", "panel-width", "int64_t", "32", "outputs per panel of a linear's matrix">
+    Option<"panelWidth", "panel-width", "int64_t", "32", "outputs per panel of a linear's matrix; 0 leaves it row-major">
   ];
   let dependentDialects = ["::samba::SambaDialect"];
 }

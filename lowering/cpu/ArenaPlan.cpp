@@ -7,6 +7,7 @@
 
 #include "lowering/cpu/ArenaPlan.h"
 
+#include "lowering/FirstFit.h"
 #include "lowering/cpu/Kernels.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -15,12 +16,6 @@ using namespace mlir;
 using namespace samba;
 
 namespace {
-
-/// Something that needs bytes from the operation `first` to the operation `last`, both included.
-struct Interval {
-  int64_t size, first, last;
-  int64_t offset = 0;
-};
 
 /// The value whose memory a view shows.
 Value rootOf(Value value) {
@@ -124,27 +119,13 @@ private:
     intervals.push_back({bytesPerToken(value), first, last});
   }
 
-  /// First fit, in program order.
   void place() {
-    SmallVector<const Interval *> placed; // by offset
+    result.size = firstFit(intervals);
     for (auto [interval, owner] : llvm::zip(intervals, owners)) {
-      int64_t offset = 0;
-      for (const Interval *other : placed) {
-        if (other->last < interval.first || other->first > interval.last)
-          continue;
-        if (offset + interval.size <= other->offset)
-          break;
-        offset = std::max(offset, other->offset + other->size);
-      }
-      interval.offset = offset;
-      result.size = std::max(result.size, offset + interval.size);
-      placed.insert(
-          llvm::upper_bound(placed, offset, [](int64_t value, const Interval *other) { return value < other->offset; }),
-          &interval);
       if (auto value = dyn_cast<Value>(owner))
-        result.offsets[value] = offset;
+        result.offsets[value] = interval.offset;
       else
-        result.calls[cast<Operation *>(owner)] = offset;
+        result.calls[cast<Operation *>(owner)] = interval.offset;
     }
   }
 

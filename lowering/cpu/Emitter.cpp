@@ -17,23 +17,6 @@
 using namespace mlir;
 using namespace samba;
 
-//===----------------------------------------------------------------------===//
-// Integers
-//===----------------------------------------------------------------------===//
-
-Value Emitter::index(int64_t value) { return arith::ConstantIndexOp::create(b, loc, value); }
-Value Emitter::add(Value x, Value y) { return b.createOrFold<arith::AddIOp>(loc, x, y); }
-Value Emitter::sub(Value x, Value y) { return b.createOrFold<arith::SubIOp>(loc, x, y); }
-Value Emitter::mul(Value x, Value y) { return b.createOrFold<arith::MulIOp>(loc, x, y); }
-Value Emitter::divFloor(Value x, int64_t y) { return b.createOrFold<arith::DivUIOp>(loc, x, index(y)); }
-Value Emitter::remainder(Value x, int64_t y) { return b.createOrFold<arith::RemUIOp>(loc, x, index(y)); }
-Value Emitter::minimum(Value x, Value y) { return b.createOrFold<arith::MinSIOp>(loc, x, y); }
-Value Emitter::maximum(Value x, Value y) { return b.createOrFold<arith::MaxSIOp>(loc, x, y); }
-
-Value Emitter::less(Value x, Value y) { return b.createOrFold<arith::CmpIOp>(loc, arith::CmpIPredicate::slt, x, y); }
-
-Value Emitter::equal(Value x, Value y) { return b.createOrFold<arith::CmpIOp>(loc, arith::CmpIPredicate::eq, x, y); }
-
 Value Emitter::loadIndex(Value memref, ValueRange indices) {
   Value value = memref::LoadOp::create(b, loc, memref, indices);
   return arith::IndexCastOp::create(b, loc, b.getIndexType(), value);
@@ -42,42 +25,8 @@ Value Emitter::loadIndex(Value memref, ValueRange indices) {
 Value Emitter::rows(Value memref) { return b.createOrFold<memref::DimOp>(loc, memref, 0); }
 
 //===----------------------------------------------------------------------===//
-// Control
+// Loops and sizes
 //===----------------------------------------------------------------------===//
-
-void Emitter::loop(Value lower, Value upper, int64_t step, Body body) {
-  scf::ForOp::create(b, loc, lower, upper, index(step), ValueRange{}, [&](OpBuilder &, Location, Value iv, ValueRange) {
-    body(iv);
-    scf::YieldOp::create(b, loc);
-  });
-}
-
-SmallVector<Value> Emitter::loop(Value lower, Value upper, int64_t step, ValueRange initial, CarriedBody body) {
-  auto op = scf::ForOp::create(
-      b, loc, lower, upper, index(step), initial,
-      [&](OpBuilder &, Location, Value iv, ValueRange carried) { scf::YieldOp::create(b, loc, body(iv, carried)); });
-  return llvm::to_vector_of<Value>(op.getResults());
-}
-
-void Emitter::when(Value condition, llvm::function_ref<void()> then) {
-  scf::IfOp::create(b, loc, condition, [&](OpBuilder &, Location) {
-    then();
-    scf::YieldOp::create(b, loc);
-  });
-}
-
-void Emitter::whenElse(Value condition, llvm::function_ref<void()> then, llvm::function_ref<void()> otherwise) {
-  scf::IfOp::create(
-      b, loc, condition,
-      [&](OpBuilder &, Location) {
-        then();
-        scf::YieldOp::create(b, loc);
-      },
-      [&](OpBuilder &, Location) {
-        otherwise();
-        scf::YieldOp::create(b, loc);
-      });
-}
 
 void Emitter::parallel(ArrayRef<Value> sizes, llvm::function_ref<void(ValueRange)> body) {
   SmallVector<OpFoldResult> bounds(sizes.begin(), sizes.end());
@@ -126,8 +75,6 @@ SmallVector<std::pair<int64_t, int64_t>> Emitter::stripList(int64_t width, int64
 //===----------------------------------------------------------------------===//
 
 VectorType Emitter::vectorType(int64_t lanes) { return VectorType::get({lanes}, b.getF32Type()); }
-
-Value Emitter::scalar(double value) { return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(value)); }
 
 Value Emitter::splat(double value, int64_t lanes) {
   return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(vectorType(lanes), float(value)));
@@ -195,27 +142,6 @@ Value Emitter::largest(Value vector) {
   auto reduction = vector::ReductionOp::create(b, loc, vector::CombiningKind::MAXNUMF, vector,
                                                arith::FastMathFlags::nnan | arith::FastMathFlags::nsz);
   return reduction;
-}
-
-Value Emitter::addf(Value x, Value y) { return arith::AddFOp::create(b, loc, x, y); }
-Value Emitter::subf(Value x, Value y) { return arith::SubFOp::create(b, loc, x, y); }
-Value Emitter::mulf(Value x, Value y) { return arith::MulFOp::create(b, loc, x, y); }
-Value Emitter::divf(Value x, Value y) { return arith::DivFOp::create(b, loc, x, y); }
-Value Emitter::negf(Value x) { return arith::NegFOp::create(b, loc, x); }
-Value Emitter::fma(Value x, Value y, Value z) { return math::FmaOp::create(b, loc, x, y, z); }
-
-// Compare and select, because this form is one instruction on every target, unlike the IEEE maximum operations.
-Value Emitter::maxf(Value x, Value y) {
-  Value greater = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, x, y);
-  return arith::SelectOp::create(b, loc, greater, x, y);
-}
-
-Value Emitter::constantLike(Value like, double value) {
-  Type type = like.getType();
-  FloatAttr element = b.getFloatAttr(getElementTypeOrSelf(type), value);
-  if (auto vector = dyn_cast<VectorType>(type))
-    return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(vector, Attribute(element)));
-  return arith::ConstantOp::create(b, loc, element);
 }
 
 //===----------------------------------------------------------------------===//

@@ -5,9 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The vocabulary in which the kernels of this folder are written: index arithmetic, strips of lanes, loads and stores
-// that widen and narrow, and the elementary functions. It emits scf, memref, vector, arith and math operations at
-// the insertion point of `b`.
+// The vocabulary in which the kernels of this folder are written: beside that of Arithmetic, strips of lanes, loads and
+// stores that widen and narrow, parallel loops.
 //
 // Widths are static and rarely a multiple of the vector length. The tail of a row is therefore handled by a shorter
 // vector of exactly the lanes that are left, chosen at compile time: no masks and no padding.
@@ -17,55 +16,25 @@
 #ifndef LOWERING_CPU_EMITTER_H
 #define LOWERING_CPU_EMITTER_H
 
+#include "lowering/Arithmetic.h"
 #include "lowering/cpu/Target.h"
-#include "mlir/IR/Builders.h"
-#include "mlir/IR/BuiltinTypes.h"
 
 namespace samba {
 
-/// exp(x) = 2^(x log2 e): what is exponentiated often is scaled by it once.
-constexpr double kLog2E = 1.44269504088896340736;
-
-class Emitter {
+class Emitter : public Arithmetic {
 public:
-  using Value = mlir::Value;
-  using ValueRange = mlir::ValueRange;
-
   Emitter(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarget &target)
-      : b(builder), loc(loc), target(target) {}
+      : Arithmetic(builder, loc), target(target) {}
 
-  mlir::OpBuilder &b;
-  mlir::Location loc;
   const CpuTarget &target;
   /// What the parallel loops emitted from now on compute, for profiles: becomes their attribute `samba.loop`.
   mlir::DictionaryAttr loopInfo;
 
-  // ---- Integers: everything is `index`.
-  Value index(int64_t value);
-  Value add(Value x, Value y);
-  Value add(Value x, int64_t y) { return y == 0 ? x : add(x, index(y)); }
-  Value sub(Value x, Value y);
-  Value mul(Value x, int64_t y) { return y == 1 ? x : mul(x, index(y)); }
-  Value mul(Value x, Value y);
-  Value divFloor(Value x, int64_t y);  // unsigned
-  Value remainder(Value x, int64_t y); // unsigned
-  Value minimum(Value x, Value y);     // signed
-  Value maximum(Value x, Value y);     // signed
-  Value less(Value x, Value y);        // signed
-  Value equal(Value x, Value y);
   /// An integer element of a memref, as an index.
   Value loadIndex(Value memref, ValueRange indices);
   /// The dynamic first size of a memref.
   Value rows(Value memref);
 
-  // ---- Control.
-  using Body = llvm::function_ref<void(Value)>;
-  using CarriedBody = llvm::function_ref<mlir::SmallVector<Value>(Value, ValueRange)>;
-  void loop(Value lower, Value upper, int64_t step, Body body);
-  /// A loop with carried values; the body returns the next ones.
-  mlir::SmallVector<Value> loop(Value lower, Value upper, int64_t step, ValueRange initial, CarriedBody body);
-  void when(Value condition, llvm::function_ref<void()> then);
-  void whenElse(Value condition, llvm::function_ref<void()> then, llvm::function_ref<void()> otherwise);
   /// A parallel loop over all index tuples below `sizes`. A barrier follows it.
   void parallel(mlir::ArrayRef<Value> sizes, llvm::function_ref<void(ValueRange)> body);
 
@@ -80,7 +49,6 @@ public:
 
   // ---- Values: f32 scalars and vectors of f32.
   mlir::VectorType vectorType(int64_t lanes);
-  Value scalar(double value);
   Value splat(double value, int64_t lanes);
   Value broadcast(Value scalar, int64_t lanes);
   /// Loads; elements narrower than f32 are widened exactly.
@@ -99,26 +67,6 @@ public:
   Value insert(Value scalar, Value vector, int64_t lane);
   Value sum(Value vector);
   Value largest(Value vector);
-
-  Value addf(Value x, Value y);
-  Value subf(Value x, Value y);
-  Value mulf(Value x, Value y);
-  Value divf(Value x, Value y);
-  Value fma(Value x, Value y, Value z); // x y + z
-  Value negf(Value x);
-  Value maxf(Value x, Value y); // x if x > y, else y: also where x is no number
-
-  // ---- Elementary functions on f32 scalars or vectors (VectorMath.cpp).
-  Value sqrt(Value x);
-  Value exp2(Value x);     // relative error 2.6e-7; clamped to [2^-126, 2^127]
-  Value exp(Value x);      // exp2(x log2 e)
-  Value silu(Value x);     // x / (1 + exp(-x))
-  Value softplus(Value x); // max(x, 0) + log1p(exp(-|x|))
-  /// Cosine and sine of f64 angles up to about 1e9, reduced and evaluated in f64 and rounded to f32.
-  std::pair<Value, Value> cosSin(Value angle);
-
-  /// Constant of the type of `like` (scalar or vector, f32 or f64).
-  Value constantLike(Value like, double value);
 
   // ---- Memory.
   /// A dense memref over a bare pointer. Only the first size may be dynamic; it is `rows` then.

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lowering/cpu/Pipeline.h"
+#include "lowering/gpu/Pipeline.h"
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "tools/Registration.h"
@@ -48,6 +49,7 @@ int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   samba::registerPasses();
   samba::registerCpuPipelines();
+  samba::registerGpuPipelines();
   DialectRegistry registry;
   samba::registerDialects(registry);
   samba::CheckCommandLine check;

@@ -1,4 +1,4 @@
-//===- VectorMath.cpp - elementary functions as vector code ---------------===//
+//===- ElementaryFunctions.cpp - exp2, silu, softplus, cos and sin -------===//
 //
 // Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -10,7 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lowering/cpu/Emitter.h"
+#include "lowering/Arithmetic.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -29,7 +29,7 @@ Type withElement(Value like, Type element) {
   return element;
 }
 
-Value integerLike(Emitter &e, Type type, int64_t value) {
+Value integerLike(Arithmetic &e, Type type, int64_t value) {
   IntegerAttr element = e.b.getIntegerAttr(getElementTypeOrSelf(type), value);
   if (auto vector = dyn_cast<VectorType>(type))
     return arith::ConstantOp::create(e.b, e.loc, DenseElementsAttr::get(vector, Attribute(element)));
@@ -37,14 +37,14 @@ Value integerLike(Emitter &e, Type type, int64_t value) {
 }
 
 /// c[0] + x (c[1] + x (...)).
-Value polynomial(Emitter &e, Value x, ArrayRef<double> coefficients) {
+Value polynomial(Arithmetic &e, Value x, ArrayRef<double> coefficients) {
   Value result = e.constantLike(x, coefficients.back());
   for (double coefficient : llvm::reverse(coefficients.drop_back()))
     result = e.fma(result, x, e.constantLike(x, coefficient));
   return result;
 }
 
-Value select(Emitter &e, Value condition, Value x, Value y) {
+Value select(Arithmetic &e, Value condition, Value x, Value y) {
   return arith::SelectOp::create(e.b, e.loc, condition, x, y);
 }
 
@@ -52,11 +52,11 @@ Value select(Emitter &e, Value condition, Value x, Value y) {
 
 // 2^x = 2^n 2^f with n the nearest integer: 2^f is a degree-5 minimax polynomial on [-1/2, 1/2], 2^n the exponent
 // bits. The clamp keeps those bits in range.
-Value Emitter::exp2(Value x) {
+Value Arithmetic::exp2(Value x) {
   Value low = constantLike(x, -126), high = constantLike(x, 127);
   x = maxf(x, low);
   x = select(*this, arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, x, high), x, high);
-  Value n = math::RoundEvenOp::create(b, loc, x);
+  Value n = roundEven(x);
   Value fraction = polynomial(*this, subf(x, n),
                               {1.0, 6.931471880e-1, 2.402210749e-1, 5.550357114e-2, 9.676031918e-3, 1.339086336e-3});
   Type integers = withElement(x, b.getI32Type());
@@ -66,25 +66,27 @@ Value Emitter::exp2(Value x) {
   return mulf(fraction, arith::BitcastOp::create(b, loc, x.getType(), exponent));
 }
 
-Value Emitter::sqrt(Value x) { return math::SqrtOp::create(b, loc, x); }
+Value Arithmetic::ratio(Value x, Value y) { return divf(x, y); }
 
-Value Emitter::exp(Value x) { return exp2(mulf(x, constantLike(x, kLog2E))); }
+Value Arithmetic::sqrt(Value x) { return math::SqrtOp::create(b, loc, x); }
 
-Value Emitter::silu(Value x) { return divf(x, addf(constantLike(x, 1), exp(negf(x)))); }
+Value Arithmetic::exp(Value x) { return exp2(mulf(x, constantLike(x, kLog2E))); }
+
+Value Arithmetic::silu(Value x) { return ratio(x, addf(constantLike(x, 1), exp(negf(x)))); }
 
 // log1p(e) = 2 atanh(s) with s = e / (2 + e), and e = exp(-|x|) is in (0, 1], so s is in (0, 1/3]: seven terms of the
 // series leave a relative error of 1.4e-8, also where e is tiny.
-Value Emitter::softplus(Value x) {
-  Value e = exp(negf(math::AbsFOp::create(b, loc, x)));
-  Value s = divf(e, addf(constantLike(x, 2), e));
+Value Arithmetic::softplus(Value x) {
+  Value e = exp(negf(absf(x)));
+  Value s = ratio(e, addf(constantLike(x, 2), e));
   Value series = polynomial(*this, mulf(s, s), {2.0, 2.0 / 3, 2.0 / 5, 2.0 / 7, 2.0 / 9, 2.0 / 11, 2.0 / 13});
   return fma(s, series, maxf(x, constantLike(x, 0)));
 }
 
 // The angle is reduced by the nearest multiple of pi/2, with pi/2 in two parts so that the product is exact enough for
 // quotients up to 2^30. The Taylor series on [-pi/4, pi/4] have relative errors below 1e-12.
-std::pair<Value, Value> Emitter::cosSin(Value angle) {
-  Value quotient = math::RoundEvenOp::create(b, loc, mulf(angle, constantLike(angle, 0.63661977236758134308)));
+std::pair<Value, Value> Arithmetic::cosSin(Value angle) {
+  Value quotient = roundEven(mulf(angle, constantLike(angle, 0.63661977236758134308)));
   Value r = fma(quotient, constantLike(angle, -1.57079632679489655800), angle);
   r = fma(quotient, constantLike(angle, -6.12323399573676603587e-17), r);
   Value square = mulf(r, r);

@@ -1,0 +1,55 @@
+//===- AttentionKeys.h - where the keys of a query lie -----------*- C++ -*-===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOWERING_GPU_ATTENTIONKEYS_H
+#define LOWERING_GPU_ATTENTIONKEYS_H
+
+#include "lowering/gpu/Kernels.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/MathExtras.h"
+
+namespace samba {
+
+/// All that the code of an attention depends on.
+std::string describe(const AttentionOperands &attention);
+
+/// The arguments of an attention's kernels.
+struct AttentionArguments {
+  explicit AttentionArguments(const AttentionOperands &attention);
+  std::vector<LaunchArgument> list;
+  size_t q = 0, k = 1, v = 2, result = 3, segments = 4, positions = 5, states = 6, keys = 7, values = 8;
+};
+
+/// One sequence of the step, as a kernel sees it. Tokens are counted from the first of the step.
+struct Sequence {
+  using Value = mlir::Value;
+
+  Sequence(GpuEmitter &e, const AttentionArguments &places, mlir::ValueRange arguments, Value sequence);
+
+  /// The slot of the ring for a token.
+  Value slotOf(Value token, int64_t slots);
+  /// How many keys of earlier steps a token sees.
+  Value olderKeys(Value token, int64_t slots, bool windowed);
+  /// The slot of the oldest of them.
+  Value firstSlot(Value older, int64_t slots);
+
+  Value start, end;   // rows of the step
+  Value position;     // i64: tokens of earlier steps
+  Value keys, values; // the rings, [G, W, P]
+
+private:
+  GpuEmitter &e;
+};
+
+/// AttentionRows.cpp: a block for each token and key head.
+void launchAttentionRows(StepBuilder &s, const AttentionOperands &attention);
+
+} // namespace samba
+
+#endif // LOWERING_GPU_ATTENTIONKEYS_H

@@ -1,0 +1,41 @@
+//===- LinearEpilogue.h - what the kernels of linears share ------*- C++ -*-===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LOWERING_GPU_LINEAREPILOGUE_H
+#define LOWERING_GPU_LINEAREPILOGUE_H
+
+#include "lowering/gpu/Kernels.h"
+
+namespace samba {
+
+/// All that the code of a linear depends on.
+std::string describe(const LinearOperands &linear);
+
+/// The arguments of a linear's kernel, and which is which. Those that are absent have no place.
+struct LinearArguments {
+  explicit LinearArguments(const LinearOperands &linear);
+  std::vector<LaunchArgument> list;
+  size_t x = 0, weight = 0, bias = 0, residual = 0, normWeight = 0, result = 0, sizes = 0;
+};
+
+/// What is done with finished sums: bias, gate, residual, rounding.
+struct LinearEpilogue {
+  LinearEpilogue(const LinearOperands &linear, const LinearArguments &places, mlir::ValueRange arguments);
+
+  /// Takes the sums of neighbouring columns of one row; for a SwiGLU `gated` are those half the outputs further on.
+  void store(GpuEmitter &e, mlir::Value row, mlir::Value column, mlir::ArrayRef<mlir::Value> sums,
+             mlir::ArrayRef<mlir::Value> gated = {}) const;
+  /// How many neighbouring columns, up to `most`, may be stored at once.
+  int64_t vectorWidth(int64_t most) const;
+
+  const LinearOperands &linear;
+  mlir::Value bias, residual, result;
+};
+
+} // namespace samba
+
+#endif // LOWERING_GPU_LINEAREPILOGUE_H

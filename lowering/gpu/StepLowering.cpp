@@ -1,0 +1,385 @@
+//===- StepLowering.cpp - a step of a model as a program ------------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lowering/gpu/StepLowering.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "passes/KernelFusion.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace samba;
+
+namespace {
+
+RankedTensorType tensorOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+bool isRows(Value value) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  return type && type.getRank() == 2 && type.isDynamicDim(0);
+}
+
+/// The only user of a value, if there is one and it is of that kind and in the same block.
+template <typename Op> Op onlyUser(Value value) {
+  if (!value.hasOneUse())
+    return {};
+  auto user = dyn_cast<Op>(*value.user_begin());
+  return user && user->getBlock() == value.getParentBlock() ? user : Op();
+}
+
+/// The SwiGLU that a linear's halves go into, and nowhere else.
+SwigluOp gateOf(LinearOp linear) {
+  SwigluOp gate;
+  int64_t half = tensorOf(linear.getResult()).getDimSize(1) / 2;
+  for (Operation *user : linear->getUsers()) {
+    if (isa<tensor::DimOp>(user))
+      continue;
+    auto slice = dyn_cast<tensor::ExtractSliceOp>(user);
+    auto reader = slice ? onlyUser<SwigluOp>(slice.getResult()) : SwigluOp();
+    if (!reader || (gate && gate != reader) || slice.getType().getDimSize(1) != half)
+      return {};
+    int64_t first = reader.getGate() == slice.getResult() ? 0 : half;
+    if (slice.getStaticOffset(1) != first || reader.getGate() == reader.getUp())
+      return {};
+    gate = reader;
+  }
+  return gate;
+}
+
+/// The addition that takes a linear's result, and nothing else does, with the other term known before.
+arith::AddFOp additionOf(LinearOp linear) {
+  auto addition = onlyUser<arith::AddFOp>(linear.getResult());
+  if (!addition)
+    return {};
+  Value other = addition.getLhs() == linear.getResult() ? addition.getRhs() : addition.getLhs();
+  Operation *definition = other.getDefiningOp();
+  return !definition || definition->isBeforeInBlock(linear) ? addition : arith::AddFOp();
+}
+
+} // namespace
+
+LogicalResult StepLowering::lower(func::FuncOp entry) {
+  if (failed(bindArguments(entry)))
+    return failure();
+  Block &body = entry.getBody().front();
+  unsigned output = 0;
+  for (Value value : body.getTerminator()->getOperands())
+    if (isa<RankedTensorType>(value.getType())) {
+      if (output++ || !isRows(value) || !value.getDefiningOp<KernelOp>())
+        return entry.emitOpError() << "expected one result that is no state, computed by a kernel: the logits";
+      outputs[value] = "logits";
+    }
+  return lowerBlock(body);
+}
+
+LogicalResult StepLowering::bindArguments(func::FuncOp entry) {
+  static constexpr llvm::StringLiteral kInputs[] = {"tokens", "segments", "positions", "rows"};
+  unsigned input = 0;
+  for (BlockArgument argument : entry.getArguments()) {
+    if (auto state = dyn_cast<StateType>(argument.getType())) {
+      auto offset = entry.getArgAttrOfType<IntegerAttr>(argument.getArgNumber(), "samba.offset");
+      if (!offset)
+        return entry.emitOpError() << "expected a samba.offset on argument " << argument.getArgNumber()
+                                   << " (run samba-plan-memory)";
+      if (!state.getElementType().isF32())
+        return entry.emitOpError() << "expected states of f32, got " << state;
+      states[argument] = {offset.getInt(), state};
+      continue;
+    }
+    auto type = dyn_cast<RankedTensorType>(argument.getType());
+    if (!type || input == std::size(kInputs) || !type.getElementType().isInteger(input == 0 ? 32 : 64))
+      return entry.emitOpError() << "expected tokens, segments, positions and rows before the states, got "
+                                 << argument.getType() << " as argument " << argument.getArgNumber();
+    integers[argument] = StepBuilder::input(kInputs[input++]);
+  }
+  return success();
+}
+
+LogicalResult StepLowering::lowerBlock(Block &block) {
+  for (Operation &op : block)
+    if (!done.contains(&op) && failed(lowerOp(&op)))
+      return failure();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Where values lie
+//===----------------------------------------------------------------------===//
+
+Matrix StepLowering::matrix(Value value) { return value ? matrices.lookup(value) : Matrix(); }
+
+Matrix StepLowering::destination(Value value, Extent rows) {
+  if (auto rounding = onlyUser<arith::TruncFOp>(value)) {
+    done.insert(rounding);
+    return matrices[value] = matrices[rounding.getResult()] = destinationOf(rounding.getResult(), rows);
+  }
+  return matrices[value] = destinationOf(value, rows);
+}
+
+Matrix StepLowering::destinationOf(Value value, Extent rows) {
+  RankedTensorType type = tensorOf(value);
+  Value outer = value;
+  while (Value next = sameAs.lookup(outer))
+    outer = next;
+  auto output = outputs.find(outer);
+  if (output == outputs.end())
+    return s.buffer(type.getDimSize(1), type.getElementType(), rows);
+  LaunchArgument base{LaunchArgument::Kind::Output, 0, 0, output->second};
+  return {base, type.getDimSize(1), type.getDimSize(1), type.getElementType(), rows};
+}
+
+std::string StepLowering::layerOf(Operation *op) const {
+  std::string name = modelName(op).str();
+  if (call.empty())
+    return name;
+  // "mamba.in_proj" of the call "layers.0.mixer" is "layers.0.mixer.in_proj".
+  std::string function = op->getParentOfType<func::FuncOp>().getSymName().str() + ".";
+  llvm::StringRef rest = name;
+  rest.consume_front(function);
+  return call + "." + rest.str();
+}
+
+//===----------------------------------------------------------------------===//
+// Structure
+//===----------------------------------------------------------------------===//
+
+LogicalResult StepLowering::bindState(Value from, Value to) {
+  states[to] = StateSlice(states.lookup(from));
+  return success();
+}
+
+LogicalResult StepLowering::lowerKernel(KernelOp kernel) {
+  Block &body = kernel.getBody().front();
+  auto bind = [&](Value from, Value to) {
+    if (auto state = states.find(from); state != states.end())
+      states[to] = StateSlice(state->second);
+    else if (auto input = integers.find(from); input != integers.end())
+      integers[to] = LaunchArgument(input->second);
+    else
+      matrices[to] = Matrix(matrices.lookup(from));
+  };
+  for (auto [argument, operand] : llvm::zip(body.getArguments(), kernel.getInputs()))
+    bind(operand, argument);
+  Operation *yield = body.getTerminator();
+  for (auto [value, result] : llvm::zip(yield->getOperands(), kernel.getResults()))
+    if (isRows(value))
+      sameAs[value] = result;
+  if (failed(lowerBlock(body)))
+    return failure();
+  for (auto [value, result] : llvm::zip(yield->getOperands(), kernel.getResults())) {
+    if (isRows(value) && !matrices.lookup(value))
+      return kernel.emitOpError() << "expected results that the device computes, got " << value.getType();
+    bind(value, result);
+  }
+  return success();
+}
+
+LogicalResult StepLowering::lowerCall(func::CallOp op) {
+  auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(op, op.getCalleeAttr());
+  if (!callee || callee.isDeclaration() || callee.isPublic())
+    return op.emitOpError() << "expected '" << op.getCallee() << "' to be a private function of samba IR";
+  if (!call.empty())
+    return op.emitOpError() << "expected calls in the public function only";
+  call = modelName(op).str();
+  Block &body = callee.getBody().front();
+  auto bind = [&](Value from, Value to) {
+    if (auto state = states.find(from); state != states.end())
+      states[to] = StateSlice(state->second);
+    else if (auto input = integers.find(from); input != integers.end())
+      integers[to] = LaunchArgument(input->second);
+    else
+      matrices[to] = Matrix(matrices.lookup(from));
+  };
+  // The function may have been lowered for another layer.
+  callee.walk([&](Operation *inner) { done.erase(inner); });
+  for (auto [argument, operand] : llvm::zip(body.getArguments(), op.getOperands()))
+    bind(operand, argument);
+  if (failed(lowerBlock(body)))
+    return failure();
+  for (auto [value, result] : llvm::zip(body.getTerminator()->getOperands(), op.getResults()))
+    bind(value, result);
+  call.clear();
+  return success();
+}
+
+LogicalResult StepLowering::lowerProbe(ProbeOp probe) {
+  Matrix x = matrix(probe.getX());
+  if (!x || x.stride != x.width || !x.element.isF32() || x.base.kind != LaunchArgument::Kind::Buffer)
+    return probe.emitOpError() << "expected on rows of f32 that are neither a slice nor a result of the step";
+  s.probe(probe.getIndex(), x);
+  return success();
+}
+
+LogicalResult StepLowering::lowerSlice(tensor::ExtractSliceOp slice) {
+  auto type = slice.getType();
+  auto offsets = slice.getStaticOffsets();
+  if (type.getRank() != 2 || slice.getSourceType().getRank() != 2 || offsets[0] != 0 ||
+      ShapedType::isDynamic(offsets[1]) || slice.getStaticStrides() != ArrayRef<int64_t>({1, 1}) ||
+      !type.isDynamicDim(0))
+    return slice.emitOpError() << "expected a slice of columns of a matrix of rows";
+  Matrix view = matrix(slice.getSource());
+  view.base.offset += offsets[1] * view.element.getIntOrFloatBitWidth() / 8;
+  view.width = type.getDimSize(1);
+  matrices[slice.getResult()] = view;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Operations
+//===----------------------------------------------------------------------===//
+
+LogicalResult StepLowering::lowerOp(Operation *op) {
+  s.layer = layerOf(op);
+  s.loc = op->getLoc();
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](KernelOp kernel) { return lowerKernel(kernel); })
+      .Case([&](func::CallOp call) { return lowerCall(call); })
+      .Case([&](ProbeOp probe) { return lowerProbe(probe); })
+      .Case([&](tensor::ExtractSliceOp slice) { return lowerSlice(slice); })
+      .Case([&](LinearOp linear) { return lowerLinear(linear); })
+      .Case([&](RmsNormOp norm) { return lowerNorm(norm); })
+      .Case([&](CausalConv1dOp conv) { return lowerConvolution(conv); })
+      .Case([&](SelectiveScanOp scan) { return lowerScan(scan); })
+      .Case([&](SlidingWindowAttentionOp attention) { return lowerAttention(attention); })
+      .Case<YieldOp, func::ReturnOp, tensor::DimOp, arith::ConstantOp>([&](auto) { return success(); })
+      .Case([&](LoadWeightOp load) -> LogicalResult {
+        auto weight = SymbolTable::lookupNearestSymbolFrom<WeightOp>(load, load.getWeightAttr());
+        if (!weight || !weight.getOffset())
+          return load.emitOpError() << "expected an offset on '" << load.getWeight() << "' (run samba-plan-memory)";
+        RankedTensorType type = weight.getTensorType();
+        auto layout = dyn_cast_or_null<LayoutAttr>(type.getEncoding());
+        if (type.getEncoding() && (!layout || layout.getKind() != LayoutKind::Transposed))
+          return load.emitOpError() << "expected '" << load.getWeight() << "' row-major or transposed, got " << type;
+        if (type.getNumElements() > INT32_MAX)
+          return load.emitOpError() << "expected '" << load.getWeight() << "' to have fewer than 2^31 elements, got "
+                                    << type;
+        // The width is that of a row in memory.
+        int64_t width = layout ? type.getDimSize(0) : type.getShape().back();
+        matrices[load.getResult()] = {
+            {LaunchArgument::Kind::Weights, int64_t(*weight.getOffset())}, width, width, type.getElementType()};
+        return success();
+      })
+      .Case([&](EmbeddingOp op) {
+        launchEmbedding(s, integers.lookup(op.getTokens()), matrix(op.getTable()),
+                        destination(op.getResult(), Extent::Tokens));
+        return success();
+      })
+      .Case([&](GatherRowsOp op) {
+        launchGather(s, matrix(op.getX()), integers.lookup(op.getRows()), destination(op.getResult(), Extent::Rows));
+        return success();
+      })
+      .Case([&](SwigluOp op) {
+        Matrix gate = matrix(op.getGate());
+        launchSwiglu(s, gate, matrix(op.getUp()), destination(op.getResult(), gate.extent));
+        return success();
+      })
+      .Case([&](arith::AddFOp op) -> LogicalResult {
+        if (!isRows(op.getResult()))
+          return op.emitOpError() << "expected rows of activations, got " << op.getType();
+        Matrix x = matrix(op.getLhs());
+        launchAdd(s, x, matrix(op.getRhs()), destination(op.getResult(), x.extent));
+        return success();
+      })
+      .Case([&](arith::TruncFOp op) -> LogicalResult {
+        if (!isRows(op.getResult()))
+          return op.emitOpError() << "expected rows of activations, got " << op.getType();
+        Matrix x = matrix(op.getIn());
+        launchCopy(s, x, matrices[op.getResult()] = destinationOf(op.getResult(), x.extent));
+        return success();
+      })
+      .Case([&](RotaryTableOp op) {
+        launchRotaryTable(s, op.getTheta().convertToDouble(), destination(op.getResult(), Extent::Tokens));
+        return success();
+      })
+      .Case([&](RotaryOp op) {
+        Matrix x = matrix(op.getX());
+        launchRotary(s, x, matrix(op.getTable()), destination(op.getResult(), x.extent));
+        return success();
+      })
+      .Default([&](Operation *op) { return op->emitOpError() << "has no lowering to the GPU"; });
+}
+
+LogicalResult StepLowering::lowerNorm(RmsNormOp norm) {
+  Matrix x = matrix(norm.getX()), weight = matrix(norm.getWeight());
+  double eps = norm.getEps().convertToDouble();
+  launchRmsNorm(s, x, weight, eps, destination(norm.getResult(), x.extent));
+  return success();
+}
+
+LogicalResult StepLowering::lowerLinear(LinearOp op) {
+  if (isa_and_present<QuantAttr>(tensorOf(op.getWeight()).getEncoding()))
+    return op.emitOpError() << "of a quantised weight has no lowering to the GPU (--precision=f32 or bf16)";
+  LinearOperands linear;
+  linear.x = matrix(op.getX());
+  linear.weight = matrix(op.getWeight());
+  linear.bias = matrix(op.getBias());
+  linear.outputs = tensorOf(op.getWeight()).getDimSize(0);
+  if (linear.weight.width != linear.x.width)
+    return op.emitOpError() << "expected a row-major weight, got " << op.getWeight().getType();
+  Value result = op.getResult();
+  if (SwigluOp gate = gateOf(op)) {
+    linear.swiglu = true;
+    result = gate.getResult();
+    done.insert(gate);
+    for (Operation *user : op->getUsers())
+      done.insert(user);
+  } else if (arith::AddFOp addition = additionOf(op)) {
+    linear.residual = matrix(addition.getLhs() == result ? addition.getRhs() : addition.getLhs());
+    result = addition.getResult();
+    done.insert(addition);
+  }
+  linear.result = destination(result, linear.x.extent);
+  launchLinear(s, linear);
+  return success();
+}
+
+LogicalResult StepLowering::lowerConvolution(CausalConv1dOp op) {
+  ConvolutionOperands conv{
+      matrix(op.getX()), matrix(op.getWeight()), matrix(op.getBias()), {}, states.lookup(op.getState()),
+      op.getActivation()};
+  conv.result = destination(op.getResult(), conv.x.extent);
+  launchConvolution(s, conv);
+  return bindState(op.getState(), op.getNewState());
+}
+
+LogicalResult StepLowering::lowerScan(SelectiveScanOp op) {
+  constexpr int64_t kMostStates = 128; // of a channel, in registers
+  if (op.getState().getType().getShape()[0] > kMostStates)
+    return op.emitOpError() << "expected at most " << kMostStates << " states per channel, got "
+                            << op.getState().getType();
+  ScanOperands scan;
+  scan.u = matrix(op.getU());
+  scan.delta = matrix(op.getDelta());
+  scan.A = matrix(op.getA());
+  scan.B = matrix(op.getB());
+  scan.C = matrix(op.getC());
+  scan.D = matrix(op.getD());
+  scan.z = matrix(op.getZ());
+  scan.deltaBias = matrix(op.getDeltaBias());
+  scan.softplus = op.getDeltaSoftplus();
+  scan.state = states.lookup(op.getState());
+  scan.result = destination(op.getResult(), scan.u.extent);
+  launchScan(s, scan);
+  return bindState(op.getState(), op.getNewState());
+}
+
+LogicalResult StepLowering::lowerAttention(SlidingWindowAttentionOp op) {
+  constexpr int64_t kWidestHead = 256;
+  if (op.getHeadDim() > kWidestHead)
+    return op.emitOpError() << "expected heads of at most " << kWidestHead << " lanes, got " << op.getHeadDim();
+  AttentionOperands attention;
+  attention.q = matrix(op.getQ());
+  attention.k = matrix(op.getK());
+  attention.v = matrix(op.getV());
+  attention.keys = states.lookup(op.getKeyState());
+  attention.values = states.lookup(op.getValueState());
+  attention.windowed = op.getWindow().has_value();
+  attention.result = destination(op.getResult(), attention.q.extent);
+  launchAttention(s, attention);
+  (void)bindState(op.getKeyState(), op.getNewKeyState());
+  return bindState(op.getValueState(), op.getNewValueState());
+}
