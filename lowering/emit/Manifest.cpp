@@ -16,7 +16,7 @@ using namespace mlir;
 using namespace samba;
 namespace json = llvm::json;
 
-static llvm::json::Value toJson(Attribute attribute) {
+llvm::json::Value samba::attributeToJson(Attribute attribute) {
   return llvm::TypeSwitch<Attribute, json::Value>(attribute)
       .Case([](BoolAttr value) { return json::Value(value.getValue()); })
       .Case([](IntegerAttr value) { return json::Value(value.getValue().getSExtValue()); })
@@ -27,13 +27,13 @@ static llvm::json::Value toJson(Attribute attribute) {
       .Case([](ArrayAttr value) {
         json::Array array;
         for (Attribute element : value)
-          array.push_back(toJson(element));
+          array.push_back(attributeToJson(element));
         return json::Value(std::move(array));
       })
       .Case([](DictionaryAttr value) {
         json::Object object;
         for (NamedAttribute entry : value)
-          object[json::fixUTF8(entry.getName().getValue())] = toJson(entry.getValue());
+          object[json::fixUTF8(entry.getName().getValue())] = attributeToJson(entry.getValue());
         return json::Value(std::move(object));
       })
       .Default([](Attribute) { return json::Value(nullptr); });
@@ -102,7 +102,7 @@ llvm::Expected<Manifest> Manifest::create(ModuleOp module, const CpuTarget *targ
   if (target && !arenaBytes)
     return missing("samba.arena_bytes_per_token");
 
-  json::Value modelJson = toJson(model);
+  json::Value modelJson = attributeToJson(model);
   // Absent means unlimited.
   modelJson.getAsObject()->try_emplace("max_context", nullptr);
   llvm::StringRef precision = "f32";
@@ -123,10 +123,10 @@ llvm::Expected<Manifest> Manifest::create(ModuleOp module, const CpuTarget *targ
       {"target", targetJson(target)},
       {"entry", SAMBA_ENTRY_SYMBOL},
       {"arena_bytes_per_token", target ? json::Value(arenaBytes.getInt()) : json::Value(nullptr)},
-      {"state", json::Object{{"bytes", stateBytes.getInt()}, {"fields", toJson(interface.get("state"))}}},
-      {"probes", toJson(interface.get("probes"))},
+      {"state", json::Object{{"bytes", stateBytes.getInt()}, {"fields", attributeToJson(interface.get("state"))}}},
+      {"probes", attributeToJson(interface.get("probes"))},
       {"tokenizer", nullptr},
-      {"loops", loops ? toJson(loops) : json::Value(nullptr)},
+      {"loops", loops ? attributeToJson(loops) : json::Value(nullptr)},
       {"sources", json::Array()},
   };
   return manifest;

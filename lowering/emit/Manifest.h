@@ -19,6 +19,9 @@ namespace samba {
 /// needs: names and places of the states, names and widths of the probes. Run after `samba-plan-memory`.
 llvm::Error recordInterface(mlir::ModuleOp module);
 
+/// Numbers, strings, types, arrays and dictionaries; null for all else.
+llvm::json::Value attributeToJson(mlir::Attribute attribute);
+
 /// A file of the checkpoint that went into an artefact.
 struct SourceFile {
   std::string file; // without folder

@@ -8,6 +8,8 @@
 #include "lowering/Passes.h"
 #include "lowering/gpu/StepLowering.h"
 
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -27,6 +29,13 @@ namespace {
 class LowerToGpu : public samba::impl::SambaLowerToGpuBase<LowerToGpu> {
 public:
   using SambaLowerToGpuBase::SambaLowerToGpuBase;
+
+  // The conversion to NVVM asks dialects for their patterns; those that kernels are made of have to know them.
+  void getDependentDialects(DialectRegistry &registry) const override {
+    SambaLowerToGpuBase::getDependentDialects(registry);
+    arith::registerConvertArithToLLVMInterface(registry);
+    cf::registerConvertControlFlowToLLVMInterface(registry);
+  }
 
   void runOnOperation() override {
     ModuleOp module = getOperation();

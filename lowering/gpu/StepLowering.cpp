@@ -8,6 +8,7 @@
 #include "lowering/gpu/StepLowering.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "passes/Epilogues.h"
 #include "passes/KernelFusion.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -32,7 +33,7 @@ template <typename Op> Op onlyUser(Value value) {
 }
 
 /// The SwiGLU that a linear's halves go into, and nowhere else.
-SwigluOp gateOf(LinearOp linear) {
+SwigluOp packedGateOf(LinearOp linear) {
   SwigluOp gate;
   int64_t half = tensorOf(linear.getResult()).getDimSize(1) / 2;
   for (Operation *user : linear->getUsers()) {
@@ -48,16 +49,6 @@ SwigluOp gateOf(LinearOp linear) {
     gate = reader;
   }
   return gate;
-}
-
-/// The addition that takes a linear's result, and nothing else does, with the other term known before.
-arith::AddFOp additionOf(LinearOp linear) {
-  auto addition = onlyUser<arith::AddFOp>(linear.getResult());
-  if (!addition)
-    return {};
-  Value other = addition.getLhs() == linear.getResult() ? addition.getRhs() : addition.getLhs();
-  Operation *definition = other.getDefiningOp();
-  return !definition || definition->isBeforeInBlock(linear) ? addition : arith::AddFOp();
 }
 
 } // namespace
@@ -321,13 +312,13 @@ LogicalResult StepLowering::lowerLinear(LinearOp op) {
   if (linear.weight.width != linear.x.width)
     return op.emitOpError() << "expected a row-major weight, got " << op.getWeight().getType();
   Value result = op.getResult();
-  if (SwigluOp gate = gateOf(op)) {
+  if (SwigluOp gate = packedGateOf(op)) {
     linear.swiglu = true;
     result = gate.getResult();
     done.insert(gate);
     for (Operation *user : op->getUsers())
       done.insert(user);
-  } else if (arith::AddFOp addition = additionOf(op)) {
+  } else if (arith::AddFOp addition = fusedAddition(op)) {
     linear.residual = matrix(addition.getLhs() == result ? addition.getRhs() : addition.getLhs());
     result = addition.getResult();
     done.insert(addition);

@@ -18,6 +18,7 @@
 #include "lowering/emit/OutputFile.h"
 #include "mlir/Parser/Parser.h"
 #include "tools/Registration.h"
+#include "tools/samba-compile/CudaCode.h"
 #include "tools/samba-compile/FusionReport.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -48,8 +49,10 @@ public:
       return error;
     Phase begin = options.compileFrom.value_or(Phase::Import);
     if (begin >= Phase::Schedule)
-      if (llvm::Error error = adoptScheduledCpu())
+      if (llvm::Error error = phaseOptions.cuda ? checkScheduledForCuda() : adoptScheduledCpu())
         return error;
+    if (options.cpu && options.cuda)
+      cudaModule = module->clone();
     if (options.checkEachPass)
       if (llvm::Error error = startChecks())
         return error;
@@ -64,19 +67,35 @@ public:
       if (phase > lastPhase())
         break;
       report.begin(phaseName(phase));
-      bool loopsOnly = phase == Phase::Lower && !options.compileTo && options.emission == Emission::Kernels;
+      bool kernelsOnly = phase == Phase::Lower && !options.compileTo && emitsKernels();
       if (llvm::Error error = phase == Phase::Fuse ? fuse()
-                              : loopsOnly          ? lowerToLoops(*module, phaseOptions)
+                              : kernelsOnly        ? lowerToKernels(*module, phaseOptions)
                                                    : runPhase(phase, *module, phaseOptions))
         return error;
       if (llvm::Error error = applyScheduleAfter(phase))
         return error;
     }
+    if (cudaModule)
+      if (llvm::Error error = lowerForCuda())
+        return error;
     report.begin(phaseName(Phase::Emit));
     return emit();
   }
 
 private:
+  bool emitsKernels() const { return options.emission == Emission::Kernels || options.emission == Emission::Gpu; }
+
+  /// All phases for the second target, once the first is lowered.
+  llvm::Error lowerForCuda() {
+    PhaseOptions cuda = phaseOptions;
+    cuda.cuda = true;
+    report.begin("cuda");
+    for (Phase phase : {Phase::Optimise, Phase::Fuse, Phase::Schedule, Phase::Lower})
+      if (llvm::Error error = runPhase(phase, *cudaModule, cuda))
+        return error;
+    return llvm::Error::success();
+  }
+
   Phase lastPhase() const {
     if (options.compileTo)
       return *options.compileTo;
@@ -196,6 +215,14 @@ private:
     return llvm::Error::success();
   }
 
+  llvm::Error checkScheduledForCuda() {
+    if (isScheduledForCuda(*module))
+      return llvm::Error::success();
+    return llvm::createStringError("'" + options.input +
+                                   "' was not written by --compile-to=schedule or later for "
+                                   "--target=cuda");
+  }
+
   llvm::Error write(llvm::StringRef bytes) {
     report.setFileSize(bytes.size());
     return writeOutput(options.output, bytes);
@@ -214,8 +241,10 @@ private:
   llvm::Error emit() {
     if (options.compileTo)
       return writeModule(/*withLocations=*/true);
-    if (options.emission == Emission::Samba || options.emission == Emission::Kernels)
+    if (options.emission == Emission::Samba || emitsKernels())
       return writeModule(/*withLocations=*/false);
+    if (!options.cpu)
+      return emitForCuda();
     llvm::Expected<CpuTarget> target = CpuTarget::get(phaseOptions.cpu);
     if (!target)
       return target.takeError();
@@ -234,16 +263,52 @@ private:
       return object.takeError();
     if (options.emission == Emission::Object)
       return write({object->data(), object->size()});
-    return emitArtefact(*object, *target);
+    return emitArtefact(*object, &*target);
   }
 
-  llvm::Error emitArtefact(llvm::ArrayRef<char> object, const CpuTarget &target) {
-    llvm::Expected<Manifest> manifest = Manifest::create(*module, &target);
+  llvm::Error emitForCuda() {
+    if (options.writesArtefact())
+      return emitArtefact({}, nullptr);
+    llvm::Expected<std::string> ptx = emitPtx(*module, options.cuda->ptxArch);
+    if (!ptx)
+      return ptx.takeError();
+    if (options.emission == Emission::Ptx)
+      return write(*ptx);
+    std::string ptxas = findPtxas();
+    if (ptxas.empty())
+      return llvm::createStringError("--emit=cubin: ptxas is not found (in $SAMBA_PTXAS, the PATH, $CUDA_HOME or "
+                                     "/usr/local/cuda)");
+    llvm::Expected<std::string> code = assemblePtx(ptxas, *ptx, options.cuda->cubinArchs.front());
+    return code ? write(*code) : code.takeError();
+  }
+
+  /// `object` is the code for the CPU and `target` that CPU; without one there is none.
+  llvm::Error emitArtefact(llvm::ArrayRef<char> object, const CpuTarget *target) {
+    llvm::Expected<Manifest> manifest = Manifest::create(*module, target);
     if (!manifest)
       return manifest.takeError();
-    llvm::Expected<WeightPacker> packer = WeightPacker::create(*module, *checkpoint);
-    if (!packer)
-      return packer.takeError();
+    std::optional<WeightPacker> packer, cudaPacker;
+    auto makePacker = [&](ModuleOp from, std::optional<WeightPacker> &packer) -> llvm::Error {
+      llvm::Expected<WeightPacker> made = WeightPacker::create(from, *checkpoint);
+      if (!made)
+        return made.takeError();
+      packer.emplace(std::move(*made));
+      return llvm::Error::success();
+    };
+    if (target)
+      if (llvm::Error error = makePacker(*module, packer))
+        return error;
+    std::optional<GpuContents> gpu;
+    if (options.cuda) {
+      ModuleOp lowered = cudaModule ? *cudaModule : *module;
+      llvm::Expected<GpuContents> code = emitCudaCode(lowered, *options.cuda, report);
+      if (!code)
+        return code.takeError();
+      gpu.emplace(std::move(*code));
+      if (llvm::Error error = makePacker(lowered, cudaPacker))
+        return error;
+      gpu->weights = &*cudaPacker;
+    }
     auto vocabulary = (*module)->getAttrOfType<DictionaryAttr>("samba.model").getAs<IntegerAttr>("vocab_size");
     if (!vocabulary)
       return llvm::createStringError("module attribute samba.model: key 'vocab_size' is missing");
@@ -255,17 +320,21 @@ private:
     else
       report.warn("'" + checkpoint->directory() + "' has no tokenizer.model: the compiled model takes token ids only");
 
-    llvm::Expected<llvm::SmallVector<char, 0>> code =
-        linkSharedLibrary(object, "samba_step", path::filename(options.output));
-    if (!code)
-      return code.takeError();
+    llvm::SmallVector<char, 0> code;
+    if (target) {
+      llvm::Expected<llvm::SmallVector<char, 0>> linked =
+          linkSharedLibrary(object, "samba_step", path::filename(options.output));
+      if (!linked)
+        return linked.takeError();
+      code = std::move(*linked);
+    }
     ArtefactContents contents{std::move(*manifest),
-                              {code->data(), code->size()},
-                              &*packer,
+                              {code.data(), code.size()},
+                              packer ? &*packer : nullptr,
                               *checkpoint,
                               llvm::arrayRefFromStringRef(tokenizer->model),
                               {},
-                              std::nullopt};
+                              std::move(gpu)};
     for (const std::unique_ptr<WeightFile> &file : checkpoint->files())
       contents.sources.push_back({path::filename(file->file().path()).str(), file->file().bytes()});
 
@@ -293,7 +362,7 @@ private:
   MLIRContext context;
   std::unique_ptr<Checkpoint> checkpoint;
   std::unique_ptr<PassChecker> checker;
-  OwningOpRef<ModuleOp> module; // before its context
+  OwningOpRef<ModuleOp> module, cudaModule; // before their context
 };
 
 } // namespace

@@ -36,12 +36,20 @@ struct CommandLine {
   cl::opt<std::string> input{cl::Positional, cl::desc("MODEL_DIR_OR_FILE"), cl::cat(category)};
   cl::opt<std::string> output{"o", cl::desc("Output file; '-' (the default for text) is standard output"),
                               cl::value_desc("file"), cl::cat(category)};
-  cl::opt<std::string> emission{"emit",
-                                cl::desc("What to write: samba (samba IR after phase 'optimise'), kernels (parallel "
-                                         "loops of vector code), llvm (optimised LLVM IR), asm, obj (an ELF object "
-                                         "without weights), lib (default: a compiled model for samba-run and the "
-                                         "runtime), exe (a self-contained program)"),
-                                cl::value_desc("kind"), cl::init("lib"), cl::cat(category)};
+  cl::opt<std::string> emission{
+      "emit",
+      cl::desc("What to write: samba (samba IR after phase 'optimise'), kernels (parallel "
+               "loops of vector code), llvm (optimised LLVM IR), asm, obj (an ELF object "
+               "without weights), gpu (kernels and launches for GPUs), ptx, cubin (machine code "
+               "for the one architecture of --target), lib (default: a compiled model for "
+               "samba-run and the runtime), exe (a self-contained program)"),
+      cl::value_desc("kind"), cl::init("lib"), cl::cat(category)};
+  cl::opt<std::string> target{
+      "target",
+      cl::desc("What to compile for: cpu (default), cuda, cpu,cuda; after cuda the architectures "
+               "to assemble for may follow, e.g. cuda:sm_80,sm_90 (default: PTX, and machine "
+               "code for all known ones if ptxas is found)"),
+      cl::value_desc("list"), cl::init("cpu"), cl::cat(category)};
   cl::opt<std::string> cpu{
       "cpu",
       cl::desc("CPU to compile for: native (default), x86-64-v3, x86-64-v4, aarch64, or a name that "
@@ -118,8 +126,9 @@ struct CommandLine {
 };
 
 constexpr std::pair<llvm::StringRef, Emission> emissions[] = {
-    {"samba", Emission::Samba}, {"kernels", Emission::Kernels}, {"llvm", Emission::Llvm},  {"asm", Emission::Assembly},
-    {"obj", Emission::Object},  {"lib", Emission::Library},     {"exe", Emission::Program}};
+    {"samba", Emission::Samba}, {"kernels", Emission::Kernels}, {"llvm", Emission::Llvm}, {"asm", Emission::Assembly},
+    {"obj", Emission::Object},  {"gpu", Emission::Gpu},         {"ptx", Emission::Ptx},   {"cubin", Emission::Cubin},
+    {"lib", Emission::Library}, {"exe", Emission::Program}};
 constexpr llvm::StringRef kStages[] = {"optimise", "fuse", "schedule", "lower"}; // of --pipeline
 constexpr Phase phases[] = {Phase::Import, Phase::Optimise, Phase::Fuse, Phase::Schedule, Phase::Lower, Phase::Emit};
 
@@ -134,7 +143,7 @@ llvm::Error parse(const cl::opt<std::string> &option, Emission &emission) {
       emission = value;
       return llvm::Error::success();
     }
-  return wrongValue(option, "samba, kernels, llvm, asm, obj, lib or exe");
+  return wrongValue(option, "samba, kernels, llvm, asm, obj, gpu, ptx, cubin, lib or exe");
 }
 
 llvm::Error parse(const cl::opt<std::string> &option, std::optional<Phase> &phase) {
@@ -173,6 +182,41 @@ llvm::Error parse(const cl::opt<std::string> &option, int64_t limit, int64_t &nu
     return llvm::Error::success();
   if (!llvm::to_integer(option.getValue(), number, 10) || number < 1 || number > limit)
     return wrongValue(option, "a number from 1 to " + std::to_string(limit));
+  return llvm::Error::success();
+}
+
+llvm::Error parseTarget(const CommandLine &line, CompileOptions &options) {
+  llvm::StringRef rest = line.target;
+  options.cpu = rest.consume_front("cpu");
+  if (options.cpu && !rest.empty() && !rest.consume_front(","))
+    return llvm::createStringError("unknown target '" + line.target + "': expected cpu, cuda or cuda:sm_80,...");
+  if (!options.cpu || !rest.empty()) {
+    llvm::Expected<CudaTarget> cuda = CudaTarget::get(rest);
+    if (!cuda)
+      return cuda.takeError();
+    options.cuda = std::move(*cuda);
+  }
+  bool forCuda = llvm::is_contained({Emission::Gpu, Emission::Ptx, Emission::Cubin}, options.emission);
+  bool forCpu =
+      llvm::is_contained({Emission::Kernels, Emission::Llvm, Emission::Assembly, Emission::Object}, options.emission);
+  if (forCuda && !options.cuda && line.target.getNumOccurrences() == 0) { // what else could be meant
+    options.cuda.emplace();
+    options.cpu = false;
+  }
+  if (forCuda && (!options.cuda || options.cpu))
+    return llvm::createStringError("--emit=" + line.emission + " is for --target=cuda");
+  if (forCpu && options.cuda)
+    return llvm::createStringError("--emit=" + line.emission + " is for --target=cpu");
+  if (options.emission == Emission::Cubin && options.cuda->cubinArchs.size() != 1)
+    return llvm::createStringError("--emit=cubin: expected one architecture, as in --target=cuda:sm_90");
+  if (options.cuda && options.cpu && (options.compileTo || options.compileFrom))
+    return llvm::createStringError("--compile-to and --compile-from are for one target");
+  if (options.cuda && options.checkEachPass)
+    return llvm::createStringError("--check-each-pass is for --target=cpu");
+  if (options.cuda && llvm::is_contained({"int8", "int4"}, llvm::StringRef(options.phases.precision)))
+    return llvm::createStringError("--precision=" + options.phases.precision +
+                                   ": --target=cuda has no quantised matrices yet; expected f32 or bf16");
+  options.phases.cuda = !options.cpu;
   return llvm::Error::success();
 }
 
@@ -219,8 +263,9 @@ llvm::Error check(const CommandLine &line, const CompileOptions &options) {
                                    " is not after --compile-from=" + phaseName(*options.compileFrom));
   if (resumed && options.emission == Emission::Samba && *options.compileFrom > Phase::Optimise)
     return llvm::createStringError("--emit=samba: the input is past phase 'optimise' already");
-  if (resumed && options.emission == Emission::Kernels && *options.compileFrom >= Phase::Lower)
-    return llvm::createStringError("--emit=kernels: the input is past phase 'lower' already");
+  if (resumed && (options.emission == Emission::Kernels || options.emission == Emission::Gpu) &&
+      *options.compileFrom >= Phase::Lower)
+    return llvm::createStringError("--emit=" + line.emission + ": the input is past phase 'lower' already");
   if (resumed && given(line.precision) && *options.compileFrom >= Phase::Optimise)
     return llvm::createStringError("--precision: the input is past phase 'optimise' already");
   if (resumed && given(line.context))
@@ -265,7 +310,8 @@ llvm::Error check(const CommandLine &line, const CompileOptions &options) {
     return llvm::createStringError("--checkpoint=DIR is needed: the weights come from there");
   if (options.splitWeights && !options.writesArtefact())
     return llvm::createStringError("--split-weights is for --emit=lib and --emit=exe");
-  bool binary = options.writesArtefact() || (!options.compileTo && options.emission == Emission::Object);
+  bool binary = options.writesArtefact() ||
+                (!options.compileTo && (options.emission == Emission::Object || options.emission == Emission::Cubin));
   if (binary && (options.output.empty() || options.output == "-"))
     return llvm::createStringError("-o FILE is needed");
   if (options.verbose && options.quiet)
@@ -331,6 +377,8 @@ llvm::Expected<CompileOptions> samba::parseCommandLine(int argc, char **argv) {
     options.compileTo.reset();
   if (!options.compileFrom && options.checkpoint.empty())
     options.checkpoint = options.input;
+  if (llvm::Error error = parseTarget(line, options))
+    return error;
   if (llvm::Error error = check(line, options))
     return error;
   if (options.output.empty())

@@ -8,13 +8,14 @@
 #ifndef TOOLS_SAMBA_COMPILE_OPTIONS_H
 #define TOOLS_SAMBA_COMPILE_OPTIONS_H
 
+#include "lowering/emit/PtxEmitter.h"
 #include "tools/Plugins.h"
 #include "tools/samba-compile/Phases.h"
 #include <optional>
 
 namespace samba {
 
-enum class Emission { Samba, Kernels, Llvm, Assembly, Object, Library, Program };
+enum class Emission { Samba, Kernels, Llvm, Assembly, Object, Gpu, Ptx, Cubin, Library, Program };
 
 /// Consistent: combinations that make no sense are refused when the command line is read.
 struct CompileOptions {
@@ -27,6 +28,8 @@ struct CompileOptions {
   std::string weightsFile;          // in the model directory; empty: the usual ones
   std::string config;               // a file or a name that the model's family knows; empty: the usual file
   PhaseOptions phases;
+  bool cpu = true;                // code for a CPU is wanted
+  std::optional<CudaTarget> cuda; // code for GPUs is wanted
   Plugins plugins;
   std::string schedule;              // a script of the transform dialect, or empty
   Phase scheduleAfter = Phase::Fuse; // the phase that it follows

@@ -11,6 +11,7 @@
 #include "lowering/cpu/Pipeline.h"
 #include "lowering/emit/DiagnosticCapture.h"
 #include "lowering/emit/Manifest.h"
+#include "lowering/gpu/Pipeline.h"
 #include "mlir/Pass/PassManager.h"
 #include "passes/Passes.h"
 #include "passes/Pipelines.h"
@@ -92,7 +93,16 @@ llvm::Expected<std::string> samba::scheduledCpu(ModuleOp module) {
                                  features.getValue() + "', which this machine is not");
 }
 
+bool samba::isScheduledForCuda(ModuleOp module) { return module->hasAttr("samba.cuda"); }
+
 static llvm::Error schedule(ModuleOp module, const PhaseOptions &options) {
+  if (options.cuda) {
+    if (llvm::Error error = run(module, Phase::Schedule, options,
+                                [&](OpPassManager &pm) { buildSchedulePipeline(pm, /*panelWidth=*/0); }))
+      return error;
+    module->setAttr("samba.cuda", UnitAttr::get(module.getContext()));
+    return recordInterface(module);
+  }
   llvm::Expected<CpuTarget> target = CpuTarget::get(options.cpu);
   if (!target)
     return target.takeError();
@@ -106,11 +116,11 @@ static llvm::Error schedule(ModuleOp module, const PhaseOptions &options) {
 
 // The packer needs the declarations of weights, which mean nothing to lowered code: they are set aside meanwhile.
 static llvm::Error lower(ModuleOp module, const PhaseOptions &options,
-                         void (*build)(OpPassManager &, llvm::StringRef)) {
+                         llvm::function_ref<void(OpPassManager &)> build) {
   llvm::SmallVector<OwningOpRef<WeightOp>> weights;
   for (WeightOp weight : module.getOps<WeightOp>())
     weights.push_back(weight.clone());
-  llvm::Error error = run(module, Phase::Lower, options, [&](OpPassManager &pm) { build(pm, options.cpu); });
+  llvm::Error error = run(module, Phase::Lower, options, build);
   if (error)
     return error;
   for (WeightOp left : llvm::make_early_inc_range(module.getOps<WeightOp>()))
@@ -120,13 +130,21 @@ static llvm::Error lower(ModuleOp module, const PhaseOptions &options,
   return llvm::Error::success();
 }
 
-llvm::Error samba::lowerToLoops(ModuleOp module, const PhaseOptions &options) {
-  return lower(module, options, buildCpuKernelPipeline);
+llvm::Error samba::lowerToKernels(ModuleOp module, const PhaseOptions &options) {
+  return lower(module, options, [&](OpPassManager &pm) {
+    if (options.cuda)
+      buildGpuKernelPipeline(pm);
+    else
+      buildCpuKernelPipeline(pm, options.cpu);
+  });
 }
 
 llvm::Error samba::runPhase(Phase phase, ModuleOp module, const PhaseOptions &options) {
   switch (phase) {
   case Phase::Optimise: {
+    if (options.cuda) // tensor cores multiply pairs of bf16
+      return run(module, phase, options,
+                 [&](OpPassManager &pm) { buildOptimisePipeline(pm, options.precision, true); });
     llvm::Expected<CpuTarget> target = CpuTarget::get(options.cpu);
     if (!target)
       return target.takeError();
@@ -138,7 +156,14 @@ llvm::Error samba::runPhase(Phase phase, ModuleOp module, const PhaseOptions &op
   case Phase::Schedule:
     return schedule(module, options);
   case Phase::Lower:
-    return lower(module, options, buildCpuLoweringPipeline);
+    return lower(module, options, [&](OpPassManager &pm) {
+      if (options.cuda) {
+        buildGpuKernelPipeline(pm);
+        buildGpuToNvvmPipeline(pm);
+      } else {
+        buildCpuLoweringPipeline(pm, options.cpu);
+      }
+    });
   case Phase::Import:
   case Phase::Emit:
     break;

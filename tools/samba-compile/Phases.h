@@ -23,8 +23,8 @@ enum class Phase {
   Import,   // checkpoint -> samba IR
   Optimise, // precision of the weights
   Fuse,     // operations -> kernels
-  Schedule, // layout and places of weights and states, for one CPU
-  Lower,    // kernels -> the LLVM dialect
+  Schedule, // layout and places of weights and states, for one CPU or for GPUs
+  Lower,    // kernels -> the LLVM dialect, or the NVVM dialect and a table of launches
   Emit      // machine code and files
 };
 
@@ -34,6 +34,7 @@ llvm::StringRef phaseName(Phase phase);
 struct PhaseOptions {
   std::string precision = "f32"; // f32 or bf16
   std::string cpu = "native";    // a name for CpuTarget::get
+  bool cuda = false;             // for GPUs, not for a CPU
   FusionOptions fusion;
   StageFile stages;               // passes of phases that are not to run what they usually do
   PassChecker *checker = nullptr; // executes the module after each pass, if there is one
@@ -46,12 +47,15 @@ llvm::Error runPhase(Phase phase, mlir::ModuleOp module, const PhaseOptions &opt
 /// Applies a script of the transform dialect.
 llvm::Error applySchedule(mlir::ModuleOp module, llvm::StringRef file, const PhaseOptions &options);
 
-/// The first half of Lower: parallel loops of vector code.
-llvm::Error lowerToLoops(mlir::ModuleOp module, const PhaseOptions &options);
+/// The first half of Lower: parallel loops of vector code, or kernels of the gpu dialect.
+llvm::Error lowerToKernels(mlir::ModuleOp module, const PhaseOptions &options);
 
 /// The CPU for which a module was scheduled, as a name for CpuTarget::get; empty if it was not. Fails if it was for one
 /// that only another machine can name.
 llvm::Expected<std::string> scheduledCpu(mlir::ModuleOp module);
+
+/// Whether a module was scheduled for GPUs.
+bool isScheduledForCuda(mlir::ModuleOp module);
 
 } // namespace samba
 

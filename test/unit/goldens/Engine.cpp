@@ -8,6 +8,7 @@
 #include "test/unit/goldens/Engine.h"
 
 #include "lowering/emit/CompiledModule.h"
+#include "test/unit/goldens/VirtualEngine.h"
 #include <map>
 
 using namespace samba;
@@ -183,15 +184,25 @@ std::unique_ptr<Engine> compile(mlir::ModuleOp module, const WeightSource *weigh
   return std::make_unique<Compiled>(module, weights, options);
 }
 
+template <Precision precision>
+std::unique_ptr<Engine> compileForDevice(mlir::ModuleOp module, const WeightSource *weights) {
+  VirtualOptions options;
+  if (precision == Precision::BF16)
+    options.precision = "bf16";
+  return createVirtualEngine(module, weights, options);
+}
+
 } // namespace
 
 namespace samba::reference::test {
 
-const EngineKind exact{"double", 1e-6, 1e-6, false, interpret<double>};
-const EngineKind single{"float", 2e-5, 2e-5, false, interpret<float>};
-const EngineKind native{"native", 2e-5, 3e-5, true, compile<Cpu::Native, Precision::F32>};
-const EngineKind baseline{"baseline", 2e-5, 3e-5, true, compile<Cpu::Baseline, Precision::F32>};
-const EngineKind nativeInBf16{"native_bf16", 2e-5, 3e-5, true, compile<Cpu::Native, Precision::BF16>};
-const EngineKind baselineInBf16{"baseline_bf16", 2e-5, 3e-5, true, compile<Cpu::Baseline, Precision::BF16>};
+const EngineKind exact{"double", 1e-6, 1e-6, false, false, interpret<double>};
+const EngineKind single{"float", 2e-5, 2e-5, false, false, interpret<float>};
+const EngineKind native{"native", 2e-5, 3e-5, true, false, compile<Cpu::Native, Precision::F32>};
+const EngineKind baseline{"baseline", 2e-5, 3e-5, true, false, compile<Cpu::Baseline, Precision::F32>};
+const EngineKind nativeInBf16{"native_bf16", 2e-5, 3e-5, true, false, compile<Cpu::Native, Precision::BF16>};
+const EngineKind baselineInBf16{"baseline_bf16", 2e-5, 3e-5, true, false, compile<Cpu::Baseline, Precision::BF16>};
+const EngineKind device{"device", 2e-5, 3e-5, true, true, compileForDevice<Precision::F32>};
+const EngineKind deviceInBf16{"device_bf16", 2e-5, 3e-5, true, true, compileForDevice<Precision::BF16>};
 
 } // namespace samba::reference::test

@@ -36,6 +36,7 @@ struct EngineKind {
   double opTolerance;    // largest deviation, relative to the largest golden value
   double modelTolerance; // norm of the deviation, relative to the golden norm
   bool isCompiled;
+  bool isEmulated; // takes long
   /// `module` and `weights` (may be null) outlive the engine.
   std::unique_ptr<Engine> (*create)(mlir::ModuleOp module, const WeightSource *weights);
 };
@@ -48,6 +49,8 @@ extern const EngineKind single;   // the interpreter in float
 extern const EngineKind native;   // compiled for this machine; each parallel loop in one piece
 extern const EngineKind baseline; // compiled for x86-64-v3 or its like; the items of parallel loops one by one
 extern const EngineKind nativeInBf16, baselineInBf16; // the same with matrices in bf16
+extern const EngineKind device;       // compiled for a GPU, run on the virtual device with all its checks
+extern const EngineKind deviceInBf16; // the same with matrices in bf16
 
 } // namespace samba::reference::test
 
