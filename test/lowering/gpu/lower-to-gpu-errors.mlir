@@ -1,0 +1,86 @@
+// RUN: samba-opt %s --samba-lower-to-gpu --split-input-file --verify-diagnostics
+
+// expected-error@+1 {{expected a public function}}
+module {
+}
+
+// -----
+
+module {
+  func.func @first(%tokens: tensor<?xi32>) { return }
+  // expected-error@+1 {{expected one public function, got 'first' too}}
+  func.func @second(%tokens: tensor<?xi32>) { return }
+}
+
+// -----
+
+module {
+  // expected-error@+1 {{expected tokens, segments, positions and rows before the states, got 'tensor<?x8xf32>' as argument 0}}
+  func.func @step(%x: tensor<?x8xf32>) { return }
+}
+
+// -----
+
+module {
+  // expected-error@+1 {{expected a samba.offset on argument 0 (run samba-plan-memory)}}
+  func.func @step(%s: !samba.state<3x8xf32>) { return }
+}
+
+// -----
+
+module {
+  samba.weight @table from "table" : tensor<10x8xf32>
+  func.func @step(%tokens: tensor<?xi32>) -> tensor<?x8xf32> {
+    // expected-error@+1 {{expected an offset on 'table' (run samba-plan-memory)}}
+    %t = samba.load_weight @table : tensor<10x8xf32>
+    %x = samba.kernel "embed" ins(%a = %tokens : tensor<?xi32>, %b = %t : tensor<10x8xf32>) -> tensor<?x8xf32> {
+      %0 = samba.embedding %a, %b : tensor<?xi32>, tensor<10x8xf32> -> tensor<?x8xf32>
+      samba.yield %0 : tensor<?x8xf32>
+    }
+    return %x : tensor<?x8xf32>
+  }
+}
+
+// -----
+
+module {
+  samba.weight @table from "table" {offset = 0 : i64} : tensor<10x8xf32, #samba.layout<panel, 32>>
+  func.func @step(%tokens: tensor<?xi32>) {
+    // expected-error@+1 {{expected 'table' row-major or transposed, got 'tensor<10x8xf32, #samba.layout<panel, 32>>'}}
+    %t = samba.load_weight @table : tensor<10x8xf32, #samba.layout<panel, 32>>
+    return
+  }
+}
+
+// -----
+
+module {
+  samba.weight @table from "table" {offset = 0 : i64} : tensor<10x8xf32>
+  func.func @step(%tokens: tensor<?xi32>) -> tensor<?x8xf32> {
+    %t = samba.load_weight @table : tensor<10x8xf32>
+    %x = samba.kernel "embed" ins(%a = %tokens : tensor<?xi32>, %b = %t : tensor<10x8xf32>) -> tensor<?x8xf32> {
+      %0 = samba.embedding %a, %b : tensor<?xi32>, tensor<10x8xf32> -> tensor<?x8xf32>
+      // expected-error@+1 {{has no lowering to the GPU}}
+      %1 = arith.mulf %0, %0 : tensor<?x8xf32>
+      samba.yield %1 : tensor<?x8xf32>
+    }
+    return %x : tensor<?x8xf32>
+  }
+}
+
+// -----
+
+module {
+  samba.weight @table from "table" {offset = 0 : i64} : tensor<10x8xf32>
+  func.func @step(%tokens: tensor<?xi32>) -> tensor<?x8xf32> {
+    %t = samba.load_weight @table : tensor<10x8xf32>
+    // expected-error@+1 {{expected 'other' to be a private function of samba IR}}
+    %x = call @other(%tokens, %t) : (tensor<?xi32>, tensor<10x8xf32>) -> tensor<?x8xf32>
+    %y = samba.kernel "copy" ins(%a = %x : tensor<?x8xf32>) -> tensor<?x8xf32> {
+      %0 = arith.addf %a, %a : tensor<?x8xf32>
+      samba.yield %0 : tensor<?x8xf32>
+    }
+    return %y : tensor<?x8xf32>
+  }
+  func.func private @other(tensor<?xi32>, tensor<10x8xf32>) -> tensor<?x8xf32>
+}
