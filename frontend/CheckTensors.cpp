@@ -71,6 +71,7 @@ Error samba::checkTensors(const ModelDescription &model, const Checkpoint &check
                      shapeText(firstMissing->shape) + ", as " + model.configPath + " says, found nothing" +
                      more(missing - 1, "missing"));
 
+  expected.insert_range(model.ignoredTensors);
   const std::string *firstSurplus = nullptr;
   size_t surplus = 0;
   for (const std::string &name : checkpoint.tensorNames()) {

@@ -83,6 +83,15 @@ int64_t KeyReader::integerOrNull(StringRef key, int64_t absent, int64_t low, int
   return isNull(key) ? absent : integer(key, absent, low, high);
 }
 
+int64_t KeyReader::integerOrAuto(StringRef key, int64_t absent, int64_t low, int64_t high) {
+  const json::Value *value = get(key);
+  if (!value || value->getAsString() == StringRef("auto"))
+    return absent;
+  if (!value->getAsInteger())
+    error(key, "\"auto\" or an integer");
+  return integer(key, absent, low, high);
+}
+
 int64_t KeyReader::requiredInteger(StringRef key, int64_t low, int64_t high) {
   if (!has(key))
     error(key, "an integer between " + Twine(low) + " and " + Twine(high));
@@ -131,6 +140,28 @@ std::optional<int64_t> KeyReader::token(StringRef key, std::optional<int64_t> ab
   if (!has(key))
     return absent && *absent < vocabSize ? absent : std::nullopt;
   return integer(key, 0, 0, vocabSize - 1);
+}
+
+std::optional<int64_t> KeyReader::firstToken(StringRef key, std::optional<int64_t> absent, int64_t vocabSize,
+                                             std::vector<std::string> &warnings) {
+  const json::Value *value = get(key);
+  const json::Array *list = value ? value->getAsArray() : nullptr;
+  if (!list)
+    return token(key, absent, vocabSize);
+  for (const json::Value &item : *list) {
+    std::optional<int64_t> id = item.getAsInteger();
+    if (!id || *id < 0 || *id >= vocabSize) {
+      error(key, "integers between 0 and " + Twine(vocabSize - 1), describe(&item));
+      return std::nullopt;
+    }
+  }
+  if (list->empty())
+    return std::nullopt;
+  if (list->size() > 1)
+    warnings.push_back(
+        (file + ": key " + quoted((prefix + key).str()) + ": of " + Twine(list->size()) + " tokens the first is used")
+            .str());
+  return list->front().getAsInteger();
 }
 
 std::optional<int64_t> KeyReader::padToken(int64_t vocabSize) {

@@ -45,6 +45,8 @@ public:
   int64_t integer(llvm::StringRef key, int64_t absent, int64_t low, int64_t high);
   /// The same, but null counts as missing.
   int64_t integerOrNull(llvm::StringRef key, int64_t absent, int64_t low, int64_t high);
+  /// The same, but "auto" counts as missing.
+  int64_t integerOrAuto(llvm::StringRef key, int64_t absent, int64_t low, int64_t high);
   /// Must be there.
   int64_t requiredInteger(llvm::StringRef key, int64_t low, int64_t high);
   /// Null is no number; the range is `0 < x <= high`.
@@ -56,6 +58,9 @@ public:
   bool boolean(llvm::StringRef key, bool absent);
   /// A token id below `vocabSize`; null, or a default that is not, gives none.
   std::optional<int64_t> token(llvm::StringRef key, std::optional<int64_t> absent, int64_t vocabSize);
+  /// The same; of a list, the first. The others do not end the text, which a warning says.
+  std::optional<int64_t> firstToken(llvm::StringRef key, std::optional<int64_t> absent, int64_t vocabSize,
+                                    std::vector<std::string> &warnings);
   /// Padding is never generated nor read, and libraries store all kinds of placeholders there: never an error.
   std::optional<int64_t> padToken(int64_t vocabSize);
 

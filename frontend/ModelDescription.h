@@ -129,6 +129,8 @@ struct ModelDescription {
   std::optional<WeightSpec> head;         // role "lm_head.weight"; none: the embeddings
   /// A tied head may be stored too, under this name, if it equals the embeddings.
   std::string tiedHead;
+  /// Tensors that may be in the checkpoint and are not needed.
+  std::vector<std::string> ignoredTensors;
   int64_t maxPositionEmbeddings = 0;
   std::optional<int64_t> bosToken, eosToken, padToken; // below vocabSize
   /// One line each, for the user: keys that were not understood and do not matter as far as is known.

@@ -17,7 +17,8 @@ using namespace llvm;
 using namespace samba;
 
 ArrayRef<const Family *> samba::families() {
-  static const Family *const all[] = {&kMicrosoftFamily, &kSambaFamily};
+  static const Family *const all[] = {&kFalconMambaFamily, &kJambaFamily,   &kLlamaFamily, &kMambaFamily,
+                                      &kMicrosoftFamily,   &kMistralFamily, &kQwen2Family, &kSambaFamily};
   return all;
 }
 

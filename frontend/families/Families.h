@@ -45,7 +45,8 @@ llvm::Expected<ModelDescription> describeModel(const llvm::json::Object &config,
 /// microsoft/Samba is told by its tensors and has a configuration of its own kind: see findMicrosoftConfig.
 llvm::Expected<ModelDescription> describeModel(const Checkpoint &checkpoint, llvm::StringRef config = "");
 
-extern const Family kMicrosoftFamily, kSambaFamily;
+extern const Family kFalconMambaFamily, kJambaFamily, kLlamaFamily, kMambaFamily, kMicrosoftFamily, kMistralFamily,
+    kQwen2Family, kSambaFamily;
 
 } // namespace samba
 

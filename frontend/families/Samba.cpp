@@ -78,13 +78,7 @@ private:
     config.innerSize = int64_t(keys.number("expand", 2, 16) * double(config.hiddenSize));
     if (config.innerSize < 1)
       keys.error("expand", "an inner width int(expand * hidden_size) of at least 1");
-    const json::Value *rank = keys.get("time_step_rank");
-    if (!rank || rank->getAsString() == StringRef("auto"))
-      config.dtRank = (config.hiddenSize + 15) / 16;
-    else if (!rank->getAsInteger())
-      keys.error("time_step_rank", "\"auto\" or an integer");
-    else
-      config.dtRank = keys.integer("time_step_rank", 1, 1, kMaxHidden);
+    config.dtRank = keys.integerOrAuto("time_step_rank", (config.hiddenSize + 15) / 16, 1, kMaxHidden);
     double ratio = keys.isNull("hidden_ratio") ? 4 : keys.number("hidden_ratio", 4, 64);
     config.mlpSize = 256 * ((int64_t(double(config.hiddenSize) * ratio * 2 / 3) + 255) / 256);
     if (config.mlpSize < 1)

@@ -37,7 +37,14 @@ func.func @gather_rows(%x: tensor<?x32xf32>, %rows: tensor<?xi64>) -> tensor<?x3
   return %0 : tensor<?x32xf32>
 }
 
-// CHECK-LABEL: func.func @rms_norm
+// CHECK-LABEL: func.func @rms_norm_without_weight
+func.func @rms_norm_without_weight(%x: tensor<?x32xf32>) -> tensor<?x32xf32> {
+  // CHECK: samba.rms_norm %{{.*}} {eps = 9.99999974E-6 : f32} : tensor<?x32xf32>
+  %0 = samba.rms_norm %x {eps = 1.0e-5 : f32} : tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
+}
+
+// CHECK-LABEL: func.func @rms_norm(
 func.func @rms_norm(%x: tensor<?x32xf32>, %weight: tensor<32xf32>) -> tensor<?x32xf32> {
   // CHECK: samba.rms_norm %{{.*}}, %{{.*}} {eps = 9.99999974E-6 : f32} : tensor<?x32xf32>, tensor<32xf32>
   %0 = samba.rms_norm %x, %weight {eps = 1.0e-5 : f32} : tensor<?x32xf32>, tensor<32xf32>

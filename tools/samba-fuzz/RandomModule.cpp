@@ -80,7 +80,8 @@ private:
   }
 
   Value norm(Value from) {
-    return RmsNormOp::create(b, loc, from.getType(), from, weight({widthOf(from)}), b.getF32FloatAttr(1e-5f));
+    Value factors = random.below(4) ? weight({widthOf(from)}) : Value();
+    return RmsNormOp::create(b, loc, from.getType(), from, factors, b.getF32FloatAttr(1e-5f));
   }
 
   Value gate(Value from) {
