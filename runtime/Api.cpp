@@ -47,6 +47,7 @@ int samba_is_artefact(const char *path) {
 }
 
 const char *samba_manifest(const samba_model *model) { return model->model->manifest().text.c_str(); }
+const char *samba_cpu(const samba_model *model) { return model->model->cpu().c_str(); }
 const char *samba_model_name(const samba_model *model) { return model->model->manifest().name.c_str(); }
 int32_t samba_vocab_size(const samba_model *model) { return model->model->manifest().vocabSize; }
 int64_t samba_max_context(const samba_model *model) { return model->model->manifest().maxContext.value_or(-1); }

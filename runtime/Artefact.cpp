@@ -9,6 +9,7 @@
 #include "runtime/Cpu.h"
 #include "runtime/Error.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
@@ -144,6 +145,33 @@ Artefact::Target chooseTarget(const std::string &path, const samba_footer &foote
   return target;
 }
 
+/// The code to run: the first of the variants that this machine can run, else what the manifest's target says.
+/// $SAMBA_CPU asks for the code of one CPU.
+Variant chooseCode(const std::string &path, const Manifest &manifest) {
+  Variant base{manifest.cpu, manifest.features, SAMBA_ENTRY_SYMBOL};
+  std::vector<Variant> candidates = manifest.variants;
+  candidates.push_back(base);
+  const char *asked = std::getenv("SAMBA_CPU");
+  if (asked && *asked) {
+    for (const Variant &candidate : candidates)
+      if (candidate.cpu == asked) {
+        checkCpu(path, manifest.triple, candidate.features);
+        return candidate;
+      }
+    std::string names;
+    for (const Variant &candidate : candidates)
+      names += (names.empty() ? "" : ", ") + candidate.cpu;
+    throw Error(SAMBA_ERROR_CPU,
+                "'" + path + "' has no code for the CPU '" + asked + "' that SAMBA_CPU names, only for " + names);
+  }
+  if (manifest.triple.substr(0, manifest.triple.find('-')) == machineArchitecture())
+    for (const Variant &candidate : candidates)
+      if (std::all_of(candidate.features.begin(), candidate.features.end(), cpuSupports))
+        return candidate;
+  checkCpu(path, manifest.triple, base.features);
+  return base;
+}
+
 } // namespace
 
 bool samba::runtime::endsLikeArtefact(const std::string &path) {
@@ -164,8 +192,10 @@ Artefact::Artefact(const std::string &path, bool verifyWeights, std::optional<Ta
   description = Manifest::parse(path, {manifestMapping.data(), manifestMapping.size()});
   chosen = chooseTarget(path, footer, target);
   bool onCpu = chosen == Target::Cpu;
+  Variant variant;
   if (onCpu && description.hasCode)
-    checkCpu(path, description.triple, description.features);
+    variant = chooseCode(path, description);
+  cpuName = variant.cpu;
   bool hasCode = footer.code.size > 0;
   uint64_t weightsChecksum = hasCode ? footer.weights.checksum : footer.gpu_weights.checksum;
   std::string identified = description.identity + " " + std::to_string(weightsChecksum);
@@ -202,5 +232,5 @@ Artefact::Artefact(const std::string &path, bool verifyWeights, std::optional<Ta
     weightsMapping = mapWeights(file, weightsName, weightsSection, verifyWeights);
   }
   if (onCpu)
-    code = std::make_unique<Code>(file, footer.code.offset, codeMapping.data(), codeMapping.size());
+    code = std::make_unique<Code>(file, footer.code.offset, codeMapping.data(), codeMapping.size(), variant.entry);
 }

@@ -41,6 +41,8 @@ public:
   Target target() const { return chosen; }
   /// Of the manifest's identity and the weights: two models with the same one can exchange states.
   uint64_t fingerprint() const { return identity; }
+  /// The CPU that the code in use is for, as its maker named it; empty on a GPU.
+  const std::string &cpu() const { return cpuName; }
   /// Of the CPU.
   samba_entry entry() const { return code->entry(); }
   /// Of the GPU.
@@ -59,6 +61,7 @@ private:
   Manifest description;
   Target chosen = Target::Cpu;
   uint64_t identity = 0;
+  std::string cpuName;
   Mapping weightsMapping, tokenizerMapping, gpuMapping;
   GpuSection gpuSection;
   std::unique_ptr<Code> code;

@@ -54,7 +54,7 @@ static std::string uniquePath(int descriptor) {
   return path + std::to_string(descriptor);
 }
 
-Code::Code(const File &artefact, uint64_t offset, const char *bytes, uint64_t size)
+Code::Code(const File &artefact, uint64_t offset, const char *bytes, uint64_t size, const std::string &entry)
     : file(offset == 0 ? duplicate(artefact) : copyToMemory(artefact.path(), bytes, size)) {
   std::string name = uniquePath(file.descriptor());
   handle = ::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -62,10 +62,10 @@ Code::Code(const File &artefact, uint64_t offset, const char *bytes, uint64_t si
     const char *reason = ::dlerror();
     throw Error(SAMBA_ERROR_FORMAT, "cannot load the code of '" + file.path() + "': " + (reason ? reason : "unknown"));
   }
-  function = reinterpret_cast<samba_entry>(::dlsym(handle, SAMBA_ENTRY_SYMBOL));
+  function = reinterpret_cast<samba_entry>(::dlsym(handle, entry.c_str()));
   if (!function) {
     ::dlclose(handle);
-    throw Error(SAMBA_ERROR_FORMAT, "the code of '" + file.path() + "' has no entry point " SAMBA_ENTRY_SYMBOL);
+    throw Error(SAMBA_ERROR_FORMAT, "the code of '" + file.path() + "' has no entry point " + entry);
   }
 }
 

@@ -11,6 +11,8 @@
 #include "runtime/File.h"
 #include "samba/abi.h"
 
+#include <string>
+
 namespace samba::runtime {
 
 /// A loaded shared library with the entry point of a model.
@@ -18,7 +20,8 @@ class Code {
 public:
   /// Loads the library that is the `size` bytes at `offset` of the file. At offset 0 it is the open file itself that is
   /// loaded, not what its path names by now; else it is copied to memory first.
-  Code(const File &artefact, uint64_t offset, const char *bytes, uint64_t size);
+  Code(const File &artefact, uint64_t offset, const char *bytes, uint64_t size,
+       const std::string &entry = SAMBA_ENTRY_SYMBOL);
   Code(const Code &) = delete;
   Code &operator=(const Code &) = delete;
   ~Code();

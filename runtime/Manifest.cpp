@@ -58,6 +58,13 @@ StateField stateField(const Value &value, uint64_t stateBytes) {
   return field;
 }
 
+std::vector<std::string> stringList(const Value &value) {
+  std::vector<std::string> list;
+  for (size_t i = 0; i < value.arraySize(); ++i)
+    list.push_back(value.at(i).string());
+  return list;
+}
+
 } // namespace
 
 Manifest Manifest::parse(const std::string &path, std::string text) {
@@ -86,9 +93,14 @@ Manifest Manifest::parse(const std::string &path, std::string text) {
   manifest.arenaBytesPerToken = 0;
   if (manifest.hasCode) {
     manifest.triple = target["triple"].string();
-    Value features = target["features"];
-    for (size_t i = 0; i < features.arraySize(); ++i)
-      manifest.features.push_back(features.at(i).string());
+    manifest.cpu = target["cpu"].isNull() ? std::string() : target["cpu"].string();
+    manifest.features = stringList(target["features"]);
+    Value variants = root["variants"];
+    for (size_t i = 0; !variants.isNull() && i < variants.arraySize(); ++i) {
+      Value variant = variants.at(i);
+      manifest.variants.push_back(
+          {variant["cpu"].string(), stringList(variant["features"]), variant["entry"].string()});
+    }
     manifest.arenaBytesPerToken =
         static_cast<uint64_t>(root["arena_bytes_per_token"].integer(0, maxArenaBytesPerToken));
   }

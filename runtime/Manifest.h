@@ -29,6 +29,13 @@ struct Probe {
   int64_t width;
 };
 
+/// Code for CPUs with more features than the manifest's own, with an entry point of its own.
+struct Variant {
+  std::string cpu;
+  std::vector<std::string> features;
+  std::string entry;
+};
+
 /// The manifest of an artefact. Parsing checks every key that the runtime relies on; other keys may be anything.
 struct Manifest {
   std::string text;
@@ -36,9 +43,11 @@ struct Manifest {
   int32_t vocabSize; // > 0
   std::optional<int64_t> maxContext;
   std::optional<int32_t> bos, eos; // within the vocabulary
-  bool hasCode;                    // for the CPU; else triple, features and arenaBytesPerToken are empty
+  bool hasCode;                    // for the CPU; else cpu, triple, features and arenaBytesPerToken are empty
+  std::string cpu;                 // that the code is for, as its maker named it
   std::string triple;
   std::vector<std::string> features;
+  std::vector<Variant> variants; // the best first; what this manifest's features suffice for has SAMBA_ENTRY_SYMBOL
   uint64_t arenaBytesPerToken;
   uint64_t stateBytes;
   std::vector<StateField> fields;

@@ -26,6 +26,7 @@ public:
   Model(const std::string &path, const samba_options &options);
 
   const Manifest &manifest() const { return artefact.manifest(); }
+  const std::string &cpu() const { return artefact.cpu(); }
   uint64_t fingerprint() const { return artefact.fingerprint(); }
   const std::vector<samba_state_field> &stateFields() const { return fields; }
   const StateLayout &stateLayout() const { return layout; }

@@ -105,6 +105,7 @@ _PLAIN = {
     "samba_manifest": (c_char_p, [c_void_p]),
     "samba_model_name": (c_char_p, [c_void_p]),
     "samba_device": (c_char_p, [c_void_p]),
+    "samba_cpu": (c_char_p, [c_void_p]),
     "samba_vocab_size": (c_int32, [c_void_p]),
     "samba_max_context": (c_int64, [c_void_p]),
     "samba_max_rollback": (c_int64, [c_void_p]),
@@ -211,6 +212,7 @@ class Model(_Object):
         self.manifest = json.loads(_c.samba_manifest(self._handle).decode())
         self.name = _c.samba_model_name(self._handle).decode()
         self.device = _c.samba_device(self._handle).decode()
+        self.cpu = _c.samba_cpu(self._handle).decode()
         self.vocab_size = _c.samba_vocab_size(self._handle)
         self.fingerprint = _c.samba_fingerprint(self._handle)
         self.state_bytes = _c.samba_state_bytes(self._handle)

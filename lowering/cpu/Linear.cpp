@@ -35,6 +35,7 @@ public:
     outputs = cast<MemRefType>(epilogue.result.getType()).getDimSize(1);
     lanes = panelWidth % e.target.lanes() ? panelWidth : e.target.lanes();
     parts = panelWidth / lanes;
+    tileRows = e.target.tileRowsFor(panelWidth);
     bool narrowRows = cast<MemRefType>(x.getType()).getElementType().isBF16();
     dot = pairs && narrowRows && !e.target.bf16Dot.empty() && lanes == e.target.lanes();
   }
@@ -42,7 +43,7 @@ public:
   void emit() {
     e.parallel({e.index(llvm::divideCeil(outputs, panelWidth))}, [&](ValueRange item) {
       block = item[0];
-      forRowTiles(e, e.rows(x), e.target.tileRows, [&](Value row, int64_t rows) { emitTile(row, rows); });
+      forRowTiles(e, e.rows(x), tileRows, [&](Value row, int64_t rows) { emitTile(row, rows); });
     });
   }
 
@@ -108,7 +109,7 @@ private:
     weight = product.weight;
     panel = e.add(block, product.firstColumn / panelWidth);
     int64_t groups = pairs ? depth / 2 : depth, size = rows * parts;
-    int64_t sets = std::clamp<int64_t>(e.target.tileRows / (2 * rows), 1, std::max<int64_t>(1, groups));
+    int64_t sets = std::clamp<int64_t>(tileRows / (2 * rows), 1, std::max<int64_t>(1, groups));
     int64_t whole = groups - groups % sets;
     SmallVector<Value> zero(sets * size, e.splat(0, lanes));
     SmallVector<Value> sums = e.loop(e.index(0), e.index(whole), sets, zero, [&](Value group, ValueRange carried) {
@@ -153,6 +154,7 @@ private:
   LinearEpilogue epilogue;
   int64_t depth, panelWidth, outputs;
   int64_t lanes, parts; // of an accumulator; accumulators per row of a tile
+  int64_t tileRows;     // at most
   bool pairs, dot;
 };
 

@@ -57,7 +57,7 @@ public:
 
   void emit() {
     // Integer and f32 accumulators share the registers, so the tile has half as many rows.
-    int64_t tileRows = std::max<int64_t>(1, e.target.tileRows / 2);
+    int64_t tileRows = std::max<int64_t>(1, e.target.tileRowsFor(quant.getWidth()) / 2);
     e.parallel({e.index(llvm::divideCeil(outputs, quant.getWidth()))}, [&](ValueRange item) {
       block = item[0];
       forRowTiles(e, e.rows(x), tileRows, [&](Value row, int64_t rows) { emitTile(row, rows); });

@@ -58,6 +58,8 @@ std::string hostFeatures(const llvm::MCSubtargetInfo &named) {
 
 // Up to three known names close to an unknown one: equal but for a few letters, or beginning alike.
 std::string closeNames(llvm::StringRef name, const llvm::MCSubtargetInfo &subtarget) {
+  if (name.empty())
+    return "";
   std::vector<std::pair<unsigned, llvm::StringRef>> ranked;
   auto consider = [&](llvm::StringRef known) {
     unsigned distance = name.edit_distance(known, /*AllowReplacements=*/true, /*MaxEditDistance=*/8);
@@ -167,6 +169,7 @@ llvm::Expected<CpuTarget> CpuTarget::get(llvm::StringRef name) {
   name.split(parts, '+');
   bool native = parts[0] == "native";
   CpuTarget result;
+  result.name = name.str();
   result.cpu = native ? llvm::sys::getHostCPUName().str() : parts[0] == "aarch64" ? "generic" : parts[0].str();
 
   // LLVM warns on stderr about unknown names, so they are looked up before they are used.
@@ -213,4 +216,28 @@ llvm::Expected<CpuTarget> CpuTarget::get(llvm::StringRef name) {
     require(armFeatures);
   }
   return result;
+}
+
+llvm::Expected<std::vector<CpuTarget>> CpuTarget::getAll(llvm::StringRef names) {
+  if (names == "portable")
+    names = "x86-64-v3,x86-64-v4,x86-64-v4+avx512vnni+avx512bf16";
+  std::vector<CpuTarget> targets;
+  llvm::SmallVector<llvm::StringRef> list;
+  names.split(list, ',');
+  for (llvm::StringRef name : list) {
+    llvm::Expected<CpuTarget> target = get(name);
+    if (!target)
+      return target.takeError();
+    if (llvm::any_of(targets, [&](const CpuTarget &other) {
+          return other.cpu == target->cpu && other.features == target->features;
+        }))
+      continue;
+    if (!targets.empty() && llvm::Triple(targets[0].triple).getArch() != llvm::Triple(target->triple).getArch())
+      return llvm::createStringError("CPUs '" + targets[0].name + "' and '" + name +
+                                     "' are of different architectures, and an artefact is for one");
+    targets.push_back(std::move(*target));
+  }
+  llvm::stable_sort(targets,
+                    [](const CpuTarget &a, const CpuTarget &b) { return a.required.size() < b.required.size(); });
+  return targets;
 }

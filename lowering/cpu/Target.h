@@ -14,7 +14,9 @@
 #define LOWERING_CPU_TARGET_H
 
 #include "llvm/ADT/StringRef.h"
+#include "llvm/ADT/bit.h"
 #include "llvm/Support/Error.h"
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -25,6 +27,7 @@ namespace samba {
 void initialiseTargets();
 
 struct CpuTarget {
+  std::string name;     // what `get` was asked for
   std::string triple;   // LLVM target triple
   std::string cpu;      // LLVM CPU name, e.g. "znver4" or "x86-64-v4"
   std::string features; // LLVM feature string, e.g. "+avx2,+fma"; empty if the CPU name says it all
@@ -52,6 +55,16 @@ struct CpuTarget {
   /// Features may follow, as LLVM names them: "x86-64-v4+avx512bf16". An unknown name is an error that lists close
   /// names.
   static llvm::Expected<CpuTarget> get(llvm::StringRef name);
+
+  /// Those of a list "NAME,NAME", each once, all of one architecture, the least demanding first: code for any of them
+  /// can share weights that are packed for the widest panel among them. "portable" is a list of its own for x86-64.
+  static llvm::Expected<std::vector<CpuTarget>> getAll(llvm::StringRef names);
+
+  /// Rows of a register tile over panels of `width` outputs, with no more accumulators than tileRows x panelWidth; a
+  /// power of two.
+  int64_t tileRowsFor(int64_t width) const {
+    return std::min<int64_t>(tileRows, llvm::bit_floor(uint64_t(std::max<int64_t>(1, tileRows * panelWidth / width))));
+  }
 };
 
 } // namespace samba

@@ -105,27 +105,36 @@ llvm::Error checkSymbols(llvm::ArrayRef<char> object, llvm::StringRef exported) 
 
 } // namespace
 
-llvm::Expected<llvm::SmallVector<char, 0>> samba::linkSharedLibrary(llvm::ArrayRef<char> object, llvm::StringRef symbol,
+llvm::Expected<llvm::SmallVector<char, 0>> samba::linkSharedLibrary(llvm::ArrayRef<ObjectCode> objects,
                                                                     llvm::StringRef soname) {
-  if (llvm::Error error = checkSymbols(object, symbol))
-    return error;
+  for (const ObjectCode &object : objects)
+    if (llvm::Error error = checkSymbols(object.bytes, object.symbol))
+      return error;
   llvm::Expected<std::string> linker = findLinker();
   if (!linker)
     return linker.takeError();
 
-  MemoryFile input, script, output, messages;
-  std::string exports = ("{ global: " + symbol + "; local: *; };\n").str();
-  if (llvm::Error error = input.write(object))
-    return error;
+  MemoryFile script, output, messages;
+  std::vector<MemoryFile> inputs(objects.size());
+  std::string exports = "{ global: ";
+  for (auto [input, object] : llvm::zip(inputs, objects)) {
+    exports += object.symbol + "; ";
+    if (llvm::Error error = input.write(object.bytes))
+      return error;
+  }
+  exports += "local: *; };\n";
   if (llvm::Error error = script.write(exports))
     return error;
-  std::string inputPath = input.path(), scriptOption = "--version-script=" + script.path();
+  std::string scriptOption = "--version-script=" + script.path();
   std::string outputPath = output.path(), messagesPath = messages.path();
   // Undefined symbols were checked above; those that remain come from the process.
-  llvm::StringRef arguments[] = {*linker,  "-shared", "--gc-sections", "-O2",        "--hash-style=gnu", "-z",
-                                 "relro",  "-z",      "now",           "-z",         "noexecstack",      "-z",
-                                 "undefs", "-soname", soname,          scriptOption, inputPath,          "-o",
-                                 "-"};
+  std::vector<std::string> paths;
+  for (const MemoryFile &input : inputs)
+    paths.push_back(input.path());
+  std::vector<llvm::StringRef> arguments = {
+      *linker, "-shared", "--gc-sections", "-O2",  "--hash-style=gnu", "-z", "relro", "-z", "now", "-z", "noexecstack",
+      "-z",    "undefs",  "-soname",       soname, scriptOption,       "-o", "-"};
+  arguments.insert(arguments.end(), paths.begin(), paths.end());
   std::string reason;
   std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(), llvm::StringRef(outputPath),
                                                 llvm::StringRef(messagesPath)};

@@ -132,6 +132,13 @@ llvm::Expected<Manifest> Manifest::create(ModuleOp module, const CpuTarget *targ
   return manifest;
 }
 
+void Manifest::addVariant(const CpuTarget &target, llvm::StringRef entry) {
+  json::Value &variants = root.try_emplace("variants", json::Array()).first->getSecond();
+  variants.getAsArray()->insert(
+      variants.getAsArray()->begin(),
+      json::Object{{"cpu", target.name}, {"features", json::Array(target.required)}, {"entry", entry}});
+}
+
 void Manifest::setTokenizer(const TokenizerSettings &settings) {
   root["tokenizer"] =
       json::Object{{"kind", "sentencepiece"}, {"add_bos", settings.addBos}, {"add_eos", settings.addEos}};

@@ -41,6 +41,8 @@ public:
   /// of an artefact without code for the CPU, and the arena is not needed.
   static llvm::Expected<Manifest> create(mlir::ModuleOp module, const CpuTarget *target);
 
+  /// Code of the same model for another CPU, with an entry point of its own: better than what was there before.
+  void addVariant(const CpuTarget &target, llvm::StringRef entry);
   void setTokenizer(const TokenizerSettings &settings);
   /// `file` is the name of the weights file beside the artefact, if there is one.
   void setWeights(uint64_t bytes, std::optional<llvm::StringRef> file);

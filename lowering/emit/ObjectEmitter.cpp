@@ -116,7 +116,7 @@ ObjectEmitter::~ObjectEmitter() {
   module.reset(); // before its context
 }
 
-llvm::Expected<ObjectEmitter> ObjectEmitter::create(ModuleOp source, const CpuTarget &target) {
+llvm::Expected<ObjectEmitter> ObjectEmitter::create(ModuleOp source, const CpuTarget &target, llvm::StringRef entry) {
   ObjectEmitter emitter;
   auto machine = createTargetMachine(target);
   if (!machine)
@@ -144,6 +144,8 @@ llvm::Expected<ObjectEmitter> ObjectEmitter::create(ModuleOp source, const CpuTa
         lowered.addFnAttr(llvm::Attribute::NoInline);
     }
   }
+  if (llvm::Function *function = module.getFunction(SAMBA_ENTRY_SYMBOL))
+    function->setName(entry);
   std::string message;
   llvm::raw_string_ostream stream(message);
   if (llvm::verifyModule(module, &stream))

@@ -10,6 +10,7 @@
 
 #include "lowering/cpu/Target.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "samba/abi.h"
 #include "llvm/ADT/SmallVector.h"
 #include <memory>
 
@@ -29,7 +30,9 @@ namespace samba {
 class ObjectEmitter {
 public:
   /// Fails on anything but the LLVM dialect (declarations of `samba.weight` are skipped), naming the first offender.
-  static llvm::Expected<ObjectEmitter> create(mlir::ModuleOp module, const CpuTarget &target);
+  /// The entry point gets the name `entry`.
+  static llvm::Expected<ObjectEmitter> create(mlir::ModuleOp module, const CpuTarget &target,
+                                              llvm::StringRef entry = SAMBA_ENTRY_SYMBOL);
   ObjectEmitter(ObjectEmitter &&);
   ~ObjectEmitter();
 

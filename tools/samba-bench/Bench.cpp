@@ -118,7 +118,7 @@ void samba::bench::runTests(const std::string &path, const Options &options, Lim
   for (int64_t threads : threadCounts) {
     Model model(path, openOptions(options, threads));
     bool onCpu = model.device() == "cpu"; // what bounds are known of
-    StepTable table(path, model.manifest());
+    StepTable table(path, model.manifest(), model.cpu());
     if (description.is_null()) {
       description = describeModel(path, model, table);
       models.push_back(description);

@@ -139,10 +139,9 @@ void samba::bench::runPredictions(const std::string &path, const Options &option
 std::string samba::bench::predictionMarkdown(const ordered_json &prediction) {
   std::string gpu = textOf(prediction.at("gpu"));
   std::string text = textOf(prediction.at("model")) + ", " + textOf(prediction.at("precision")) + ", " +
-                     textOf(prediction.at("step")) + ": predicted at least " +
-                     cell(prediction, "/predicted_s", 1e6) + " us, at most " +
-                     cell(prediction, "/predicted_tokens_per_s") + " tokens/s on " + gpu + " (counted on " +
-                     textOf(prediction.at("counted_on")) + ", not measured)\n\n";
+                     textOf(prediction.at("step")) + ": predicted at least " + cell(prediction, "/predicted_s", 1e6) +
+                     " us, at most " + cell(prediction, "/predicted_tokens_per_s") + " tokens/s on " + gpu +
+                     " (counted on " + textOf(prediction.at("counted_on")) + ", not measured)\n\n";
   MarkdownTable table({"kernel", ">launches", ">MB", ">mma GFLOP", ">ex2 M", ">fp32 M", ">coalescing",
                        ">bank conflicts", ">predicted us", "predicted by"});
   for (const ordered_json &kernel : prediction.at("kernels"))

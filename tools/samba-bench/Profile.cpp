@@ -98,7 +98,7 @@ std::vector<Case> casesOf(const Options &options) {
 class Profiler {
 public:
   Profiler(const std::string &path, const Options &options, LimitProbe &probe, int64_t threads)
-      : options(options), probe(probe), model(path, openOptions(threads)), table(path, model.manifest()) {
+      : options(options), probe(probe), model(path, openOptions(threads)), table(path, model.manifest(), model.cpu()) {
     if (!table.known())
       throw std::runtime_error("the manifest of '" + path +
                                "' has no loops: compile the model again to profile its kernels");

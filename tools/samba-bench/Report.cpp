@@ -199,9 +199,9 @@ std::string csv(const ordered_json &result) {
           row[key] = prediction.at(key);
         rows.push_back(std::move(row));
       }
-    text += csvTable(rows, {"/file", "/model", "/precision", "/gpu", "/step", "/kernel", "/launches", "/bytes",
-                            "/mma_flops", "/ex2", "/fp32", "/coalescing", "/bank_conflicts", "/predicted_s",
-                            "/predicted_by"});
+    text += csvTable(rows,
+                     {"/file", "/model", "/precision", "/gpu", "/step", "/kernel", "/launches", "/bytes", "/mma_flops",
+                      "/ex2", "/fp32", "/coalescing", "/bank_conflicts", "/predicted_s", "/predicted_by"});
   }
   if (result.contains("fusion_matrix")) {
     text += csvTable(result["fusion_matrix"].at("variants"),

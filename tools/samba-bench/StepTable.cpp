@@ -140,11 +140,20 @@ Work &Work::operator+=(const Work &other) {
   return *this;
 }
 
-StepTable::StepTable(const std::string &path, std::string_view text) {
+/// The CPU that code was compiled for, with its features: that of the manifest, or one of the variants.
+static json codeInUse(const json &manifest, std::string_view cpu) {
+  if (manifest.contains("variants"))
+    for (const json &variant : manifest["variants"])
+      if (variant.at("cpu") == cpu)
+        return variant;
+  return manifest.at("target");
+}
+
+StepTable::StepTable(const std::string &path, std::string_view text, std::string_view cpu) {
   try {
     json manifest = json::parse(text);
     precisionName = manifest.value("precision", "f32");
-    const json &target = manifest.at("target"); // null without code for the CPU
+    const json target = codeInUse(manifest, cpu); // null without code for the CPU
     cpuName = target.is_null() ? "none" : target.value("cpu", "unknown");
     auto has = [&](const char *feature) {
       if (target.is_null())

@@ -68,7 +68,8 @@ struct Loop {
 class StepTable {
 public:
   /// Of a manifest; `path` is for messages. Throws std::runtime_error naming the key if it is malformed.
-  StepTable(const std::string &path, std::string_view manifest);
+  /// `cpu` names the code in use, where there is code for several CPUs.
+  StepTable(const std::string &path, std::string_view manifest, std::string_view cpu = {});
 
   /// False if the manifest says nothing about loops (the compiler was an older one).
   bool known() const { return !table.empty(); }

@@ -43,13 +43,16 @@ public:
   }
 
   llvm::Error run() {
-    if (llvm::Expected<CpuTarget> target = CpuTarget::get(phaseOptions.cpu); !target)
-      return target.takeError();
+    if (llvm::Error error = findTargets())
+      return error;
     if (llvm::Error error = obtainModule())
       return error;
     Phase begin = options.compileFrom.value_or(Phase::Import);
     if (begin >= Phase::Schedule)
       if (llvm::Error error = phaseOptions.cuda ? checkScheduledForCuda() : adoptScheduledCpu())
+        return error;
+    if (targets.size() > 1)
+      if (llvm::Error error = checkSeveralTargets())
         return error;
     if (options.cpu && options.cuda)
       cudaModule = module->clone();
@@ -67,6 +70,11 @@ public:
       if (phase > lastPhase())
         break;
       report.begin(phaseName(phase));
+      if (phase == Phase::Lower && targets.size() > 1 && !phaseOptions.cuda) {
+        if (llvm::Error error = lowerVariants())
+          return error;
+        break;
+      }
       bool kernelsOnly = phase == Phase::Lower && !options.compileTo && emitsKernels();
       if (llvm::Error error = phase == Phase::Fuse ? fuse()
                               : kernelsOnly        ? lowerToKernels(*module, phaseOptions)
@@ -196,22 +204,42 @@ private:
     return module ? llvm::Error::success() : diagnostics.takeError("'" + options.input + "' is not a module");
   }
 
-  // A scheduled module is for one CPU; asking for another one is a mistake.
+  llvm::Error findTargets() {
+    llvm::Expected<std::vector<CpuTarget>> found = CpuTarget::getAll(phaseOptions.cpu);
+    if (!found)
+      return found.takeError();
+    targets = std::move(*found);
+    return llvm::Error::success();
+  }
+
+  static std::string cpuNames(llvm::ArrayRef<CpuTarget> targets) {
+    return llvm::join(llvm::map_range(targets, [](const CpuTarget &target) { return target.cpu; }), ", ");
+  }
+
+  llvm::Error checkSeveralTargets() const {
+    bool stopsBefore = options.compileTo ? *options.compileTo < Phase::Lower : options.emission == Emission::Samba;
+    if (options.checkEachPass || !(stopsBefore || options.writesArtefact()))
+      return llvm::createStringError("--cpu=" + options.phases.cpu + ": several CPUs are for compiled models only");
+    if (options.compileFrom && *options.compileFrom >= Phase::Lower)
+      return llvm::createStringError("'" + options.input + "' is lowered already, for one CPU");
+    return llvm::Error::success();
+  }
+
+  // A scheduled module is for the CPUs that it names; asking for others is a mistake.
   llvm::Error adoptScheduledCpu() {
     llvm::Expected<std::string> scheduled = scheduledCpu(*module);
     if (!scheduled)
       return scheduled.takeError();
     if (scheduled->empty())
       return llvm::createStringError("'" + options.input + "' was not written by --compile-to=schedule or later");
-    if (options.cpuGiven) {
-      llvm::Expected<CpuTarget> asked = CpuTarget::get(phaseOptions.cpu), recorded = CpuTarget::get(*scheduled);
-      if (!asked || !recorded)
-        return llvm::joinErrors(asked.takeError(), recorded.takeError());
-      if (asked->cpu != recorded->cpu || asked->features != recorded->features)
-        return llvm::createStringError("'" + options.input + "' is scheduled for " + recorded->cpu + ", not for " +
-                                       asked->cpu);
-    }
+    std::vector<CpuTarget> asked = std::move(targets);
     phaseOptions.cpu = *scheduled;
+    if (llvm::Error error = findTargets())
+      return error;
+    auto same = [](const CpuTarget &a, const CpuTarget &b) { return a.cpu == b.cpu && a.features == b.features; };
+    if (options.cpuGiven && !llvm::equal(asked, targets, same))
+      return llvm::createStringError("'" + options.input + "' is scheduled for " + cpuNames(targets) + ", not for " +
+                                     cpuNames(asked));
     return llvm::Error::success();
   }
 
@@ -245,11 +273,10 @@ private:
       return writeModule(/*withLocations=*/false);
     if (!options.cpu)
       return emitForCuda();
-    llvm::Expected<CpuTarget> target = CpuTarget::get(phaseOptions.cpu);
-    if (!target)
-      return target.takeError();
-    report.setTarget(*target);
-    llvm::Expected<ObjectEmitter> emitter = ObjectEmitter::create(*module, *target);
+    report.setTarget(cpuNames(targets));
+    if (!objects.empty())
+      return emitArtefact();
+    llvm::Expected<ObjectEmitter> emitter = ObjectEmitter::create(*module, targets.front());
     if (!emitter)
       return emitter.takeError();
     if (options.emission == Emission::Llvm)
@@ -263,12 +290,13 @@ private:
       return object.takeError();
     if (options.emission == Emission::Object)
       return write({object->data(), object->size()});
-    return emitArtefact(*object, &*target);
+    objects.push_back({std::move(*object), SAMBA_ENTRY_SYMBOL});
+    return emitArtefact();
   }
 
   llvm::Error emitForCuda() {
     if (options.writesArtefact())
-      return emitArtefact({}, nullptr);
+      return emitArtefact();
     llvm::Expected<std::string> ptx = emitPtx(*module, options.cuda->ptxArch);
     if (!ptx)
       return ptx.takeError();
@@ -282,11 +310,39 @@ private:
     return code ? write(*code) : code.takeError();
   }
 
-  /// `object` is the code for the CPU and `target` that CPU; without one there is none.
-  llvm::Error emitArtefact(llvm::ArrayRef<char> object, const CpuTarget *target) {
-    llvm::Expected<Manifest> manifest = Manifest::create(*module, target);
+  /// Phase Lower for several CPUs, and their objects. They share the packed weights; `module` becomes that of the
+  /// first.
+  llvm::Error lowerVariants() {
+    OwningOpRef<ModuleOp> scheduled = std::move(module);
+    for (const CpuTarget &target : targets) {
+      OwningOpRef<ModuleOp> lowered = scheduled->clone();
+      PhaseOptions one = phaseOptions;
+      one.cpu = target.name;
+      if (llvm::Error error = runPhase(Phase::Lower, *lowered, one))
+        return error;
+      std::string entry = SAMBA_ENTRY_SYMBOL;
+      if (!objects.empty())
+        entry += "_" + std::to_string(objects.size());
+      llvm::Expected<ObjectEmitter> emitter = ObjectEmitter::create(*lowered, target, entry);
+      if (!emitter)
+        return emitter.takeError();
+      llvm::Expected<llvm::SmallVector<char, 0>> object = emitter->object();
+      if (!object)
+        return object.takeError();
+      objects.push_back({std::move(*object), entry});
+      if (!module)
+        module = std::move(lowered);
+    }
+    return llvm::Error::success();
+  }
+
+  /// With the objects that there are for CPUs.
+  llvm::Error emitArtefact() {
+    llvm::Expected<Manifest> manifest = Manifest::create(*module, objects.empty() ? nullptr : &targets.front());
     if (!manifest)
       return manifest.takeError();
+    for (size_t i = 1; i < objects.size(); ++i)
+      manifest->addVariant(targets[i], objects[i].symbol);
     std::optional<WeightPacker> packer, cudaPacker;
     auto makePacker = [&](ModuleOp from, std::optional<WeightPacker> &packer) -> llvm::Error {
       llvm::Expected<WeightPacker> made = WeightPacker::create(from, *checkpoint);
@@ -295,7 +351,7 @@ private:
       packer.emplace(std::move(*made));
       return llvm::Error::success();
     };
-    if (target)
+    if (!objects.empty())
       if (llvm::Error error = makePacker(*module, packer))
         return error;
     std::optional<GpuContents> gpu;
@@ -321,9 +377,8 @@ private:
       report.warn("'" + checkpoint->directory() + "' has no tokenizer.model: the compiled model takes token ids only");
 
     llvm::SmallVector<char, 0> code;
-    if (target) {
-      llvm::Expected<llvm::SmallVector<char, 0>> linked =
-          linkSharedLibrary(object, "samba_step", path::filename(options.output));
+    if (!objects.empty()) {
+      llvm::Expected<llvm::SmallVector<char, 0>> linked = linkSharedLibrary(objects, path::filename(options.output));
       if (!linked)
         return linked.takeError();
       code = std::move(*linked);
@@ -359,6 +414,8 @@ private:
   const CompileOptions &options;
   Report &report;
   PhaseOptions phaseOptions;
+  std::vector<CpuTarget> targets;  // those of phaseOptions.cpu, at least one
+  std::vector<ObjectCode> objects; // code for them, once it is there
   MLIRContext context;
   std::unique_ptr<Checkpoint> checkpoint;
   std::unique_ptr<PassChecker> checker;

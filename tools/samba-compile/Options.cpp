@@ -52,10 +52,10 @@ struct CommandLine {
       cl::value_desc("list"), cl::init("cpu"), cl::cat(category)};
   cl::opt<std::string> cpu{
       "cpu",
-      cl::desc("CPU to compile for: native (default), x86-64-v3, x86-64-v4, aarch64, or a name that "
-               "LLVM knows, e.g. znver4 or neoverse-v1; features may follow, e.g. "
-               "x86-64-v4+avx512bf16"),
-      cl::value_desc("name"), cl::init("native"), cl::cat(category)};
+      cl::desc("CPUs to compile for: native (default), x86-64-v3, x86-64-v4, aarch64, or a name that LLVM knows, e.g. "
+               "znver4 or neoverse-v1; features may follow, e.g. x86-64-v4+avx512bf16. A list, or portable, puts code "
+               "for each of them into one artefact, which runs the best that a machine can"),
+      cl::value_desc("list"), cl::init("native"), cl::cat(category)};
   cl::opt<std::string> precision{"precision", cl::desc("Type of weight matrices: f32 (default), bf16, int8 or int4"),
                                  cl::value_desc("type"), cl::init("f32"), cl::cat(category)};
   cl::opt<std::string> fusion{"fusion",

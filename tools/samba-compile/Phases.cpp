@@ -69,28 +69,51 @@ llvm::Error samba::applySchedule(ModuleOp module, llvm::StringRef file, const Ph
 }
 
 // Layouts and tiles follow from the CPU, so a scheduled module is bound to it.
-static void recordCpu(ModuleOp module, const CpuTarget &target) {
+static void recordCpus(ModuleOp module, llvm::ArrayRef<CpuTarget> targets) {
   Builder builder(module.getContext());
-  module->setAttr("samba.cpu", builder.getDictionaryAttr(
-                                   {builder.getNamedAttr("name", builder.getStringAttr(target.cpu)),
-                                    builder.getNamedAttr("features", builder.getStringAttr(target.features))}));
+  llvm::SmallVector<Attribute> cpus;
+  for (const CpuTarget &target : targets)
+    cpus.push_back(
+        builder.getDictionaryAttr({builder.getNamedAttr("name", builder.getStringAttr(target.cpu)),
+                                   builder.getNamedAttr("features", builder.getStringAttr(target.features))}));
+  module->setAttr("samba.cpu", cpus.size() == 1 ? cpus.front() : builder.getArrayAttr(cpus));
+}
+
+// The name by which this machine knows a CPU with just these features.
+static llvm::Expected<std::string> nameOf(llvm::StringRef cpu, llvm::StringRef features) {
+  std::string withFeatures = cpu.str();
+  llvm::SmallVector<llvm::StringRef> list;
+  features.split(list, ',', -1, /*KeepEmpty=*/false);
+  for (llvm::StringRef feature : list)
+    if (feature.starts_with("+"))
+      withFeatures += feature;
+  for (llvm::StringRef candidate : {cpu, llvm::StringRef(withFeatures), llvm::StringRef("native")}) {
+    llvm::Expected<CpuTarget> target = CpuTarget::get(candidate == "generic" ? "aarch64" : candidate);
+    if (!target)
+      llvm::consumeError(target.takeError());
+    else if (target->cpu == cpu && target->features == features)
+      return target->name;
+  }
+  return llvm::createStringError("the module was scheduled for CPU '" + cpu + "' with features '" + features +
+                                 "', which this machine is not");
 }
 
 llvm::Expected<std::string> samba::scheduledCpu(ModuleOp module) {
-  auto recorded = module->getAttrOfType<DictionaryAttr>("samba.cpu");
-  auto name = recorded ? recorded.getAs<StringAttr>("name") : StringAttr();
-  auto features = recorded ? recorded.getAs<StringAttr>("features") : StringAttr();
-  if (!name || !features)
-    return std::string();
-  for (llvm::StringRef candidate : {name.getValue(), llvm::StringRef("native")}) {
-    llvm::Expected<CpuTarget> target = CpuTarget::get(candidate);
-    if (!target)
-      llvm::consumeError(target.takeError());
-    else if (target->cpu == name.getValue() && target->features == features.getValue())
-      return candidate.str();
+  Attribute recorded = module->getAttr("samba.cpu");
+  auto list = dyn_cast_or_null<ArrayAttr>(recorded);
+  std::string names;
+  for (Attribute cpu : list ? list.getValue() : llvm::ArrayRef(recorded)) {
+    auto entry = dyn_cast_or_null<DictionaryAttr>(cpu);
+    auto name = entry ? entry.getAs<StringAttr>("name") : StringAttr();
+    auto features = entry ? entry.getAs<StringAttr>("features") : StringAttr();
+    if (!name || !features)
+      return std::string();
+    llvm::Expected<std::string> known = nameOf(name, features);
+    if (!known)
+      return known.takeError();
+    names += (names.empty() ? "" : ",") + *known;
   }
-  return llvm::createStringError("the module was scheduled for CPU '" + name.getValue() + "' with features '" +
-                                 features.getValue() + "', which this machine is not");
+  return names;
 }
 
 bool samba::isScheduledForCuda(ModuleOp module) { return module->hasAttr("samba.cuda"); }
@@ -103,14 +126,17 @@ static llvm::Error schedule(ModuleOp module, const PhaseOptions &options) {
     module->setAttr("samba.cuda", UnitAttr::get(module.getContext()));
     return recordInterface(module);
   }
-  llvm::Expected<CpuTarget> target = CpuTarget::get(options.cpu);
-  if (!target)
-    return target.takeError();
+  llvm::Expected<std::vector<CpuTarget>> targets = CpuTarget::getAll(options.cpu);
+  if (!targets)
+    return targets.takeError();
+  int64_t panelWidth = 0;
+  for (const CpuTarget &target : *targets)
+    panelWidth = std::max(panelWidth, target.panelWidth);
   llvm::Error error =
-      run(module, Phase::Schedule, options, [&](OpPassManager &pm) { buildSchedulePipeline(pm, target->panelWidth); });
+      run(module, Phase::Schedule, options, [&](OpPassManager &pm) { buildSchedulePipeline(pm, panelWidth); });
   if (error)
     return error;
-  recordCpu(module, *target);
+  recordCpus(module, *targets);
   return recordInterface(module);
 }
 
@@ -145,11 +171,12 @@ llvm::Error samba::runPhase(Phase phase, ModuleOp module, const PhaseOptions &op
     if (options.cuda) // tensor cores multiply pairs of bf16
       return run(module, phase, options,
                  [&](OpPassManager &pm) { buildOptimisePipeline(pm, options.precision, true); });
-    llvm::Expected<CpuTarget> target = CpuTarget::get(options.cpu);
-    if (!target)
-      return target.takeError();
-    return run(module, phase, options,
-               [&](OpPassManager &pm) { buildOptimisePipeline(pm, options.precision, !target->bf16Dot.empty()); });
+    llvm::Expected<std::vector<CpuTarget>> targets = CpuTarget::getAll(options.cpu);
+    if (!targets)
+      return targets.takeError();
+    // If one CPU multiplies rounded rows, all do: the model computes the same everywhere.
+    bool round = llvm::any_of(*targets, [](const CpuTarget &target) { return !target.bf16Dot.empty(); });
+    return run(module, phase, options, [&](OpPassManager &pm) { buildOptimisePipeline(pm, options.precision, round); });
   }
   case Phase::Fuse:
     return run(module, phase, options, [&](OpPassManager &pm) { buildFusePipeline(pm, options.fusion); });

@@ -33,7 +33,7 @@ llvm::StringRef phaseName(Phase phase);
 
 struct PhaseOptions {
   std::string precision = "f32"; // f32 or bf16
-  std::string cpu = "native";    // a name for CpuTarget::get
+  std::string cpu = "native";    // names for CpuTarget::getAll; phase Lower takes one at a time
   bool cuda = false;             // for GPUs, not for a CPU
   FusionOptions fusion;
   StageFile stages;               // passes of phases that are not to run what they usually do
@@ -50,8 +50,8 @@ llvm::Error applySchedule(mlir::ModuleOp module, llvm::StringRef file, const Pha
 /// The first half of Lower: parallel loops of vector code, or kernels of the gpu dialect.
 llvm::Error lowerToKernels(mlir::ModuleOp module, const PhaseOptions &options);
 
-/// The CPU for which a module was scheduled, as a name for CpuTarget::get; empty if it was not. Fails if it was for one
-/// that only another machine can name.
+/// The CPUs for which a module was scheduled, as names for CpuTarget::getAll; empty if it was not. Fails if it was for
+/// one that only another machine can name.
 llvm::Expected<std::string> scheduledCpu(mlir::ModuleOp module);
 
 /// Whether a module was scheduled for GPUs.

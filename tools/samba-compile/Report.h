@@ -27,7 +27,7 @@ public:
   void warn(llvm::StringRef message) const;
   /// A bar, if somebody is looking.
   void progress(uint64_t done, uint64_t total);
-  void setTarget(const CpuTarget &target) { cpu = target.cpu; }
+  void setTarget(llvm::StringRef name) { cpu = name.str(); }
   void setSizes(const ArtefactSizes &sizes) { artefact = sizes; }
   void setPrediction(const Prediction &costs) { prediction = costs; }
   void setFileSize(uint64_t bytes) { artefact.file = bytes; }

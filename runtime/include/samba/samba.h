@@ -107,6 +107,9 @@ SAMBA_API int samba_is_artefact(const char *path);
 /* The manifest, UTF-8 JSON, null-terminated. */
 SAMBA_API const char *samba_manifest(const samba_model *model);
 SAMBA_API const char *samba_model_name(const samba_model *model);
+/* The CPU that the code in use was compiled for, one of those in the manifest ("target" and "variants"); "" on a GPU. An
+ * artefact with code for several CPUs runs the best one for the machine; the environment variable SAMBA_CPU asks for one. */
+SAMBA_API const char *samba_cpu(const samba_model *model);
 SAMBA_API int32_t samba_vocab_size(const samba_model *model);
 /* Most tokens of one sequence; -1: no limit (no full-attention layer). */
 SAMBA_API int64_t samba_max_context(const samba_model *model);

@@ -57,6 +57,7 @@ public:
 
   std::string_view manifest() const { return samba_manifest(get()); }
   std::string_view name() const { return samba_model_name(get()); }
+  std::string_view cpu() const { return samba_cpu(get()); }
   int32_t vocabSize() const { return samba_vocab_size(get()); }
   int64_t maxContext() const { return samba_max_context(get()); }
   int32_t bos() const { return samba_bos_token(get()); }

@@ -19,19 +19,23 @@ using namespace samba::test;
 
 namespace {
 
-llvm::SmallVector<char, 0> objectOf(llvm::StringRef text) {
+ObjectCode objectOf(llvm::StringRef text, llvm::StringRef entry = "samba_step") {
   TestContext context;
   auto module = context.parse(text);
   auto target = CpuTarget::get("native");
-  auto emitter = ObjectEmitter::create(*module, *target);
+  auto emitter = ObjectEmitter::create(*module, *target, entry);
   EXPECT_TRUE(bool(emitter));
   auto object = emitter->object();
   EXPECT_TRUE(bool(object));
-  return *object;
+  return {std::move(*object), entry.str()};
+}
+
+llvm::Expected<llvm::SmallVector<char, 0>> link(llvm::ArrayRef<ObjectCode> objects) {
+  return linkSharedLibrary(objects, "model.so");
 }
 
 constexpr llvm::StringLiteral twoFunctions = R"(
-  llvm.func @other(%a: i64) -> i64 attributes {passthrough = ["noinline"]} {
+  llvm.func internal @other(%a: i64) -> i64 attributes {passthrough = ["noinline"]} {
     %b = llvm.mul %a, %a : i64
     llvm.return %b : i64
   }
@@ -41,7 +45,7 @@ constexpr llvm::StringLiteral twoFunctions = R"(
   })";
 
 TEST(Linker, ExportsTheEntryPointAlone) {
-  auto library = linkSharedLibrary(objectOf(twoFunctions), "samba_step", "model.so");
+  auto library = link(objectOf(twoFunctions));
   ASSERT_TRUE(bool(library)) << llvm::toString(library.takeError());
   auto file = llvm::object::ObjectFile::createELFObjectFile(
       llvm::MemoryBufferRef(llvm::StringRef(library->data(), library->size()), "library"));
@@ -62,14 +66,28 @@ TEST(Linker, ExportsTheEntryPointAlone) {
   EXPECT_TRUE(named);
 }
 
+TEST(Linker, SeveralObjectsWithAnEntryPointEach) {
+  auto library = link({objectOf(twoFunctions), objectOf(twoFunctions, "samba_step_1")});
+  ASSERT_TRUE(bool(library)) << llvm::toString(library.takeError());
+  TemporaryFolder folder;
+  folder.write("model.so", {library->data(), library->size()});
+  void *handle = dlopen(folder.file("model.so").c_str(), RTLD_NOW | RTLD_LOCAL);
+  ASSERT_TRUE(handle) << dlerror();
+  void *first = dlsym(handle, "samba_step"), *second = dlsym(handle, "samba_step_1");
+  ASSERT_TRUE(first && second);
+  EXPECT_NE(first, second);
+  EXPECT_FALSE(dlsym(handle, "other"));
+  EXPECT_EQ(reinterpret_cast<int64_t (*)(int64_t)>(second)(7), 49);
+  dlclose(handle);
+}
+
 TEST(Linker, TheLibraryRuns) {
   // The copy is large and of unknown size, so it becomes a call of memmove, which the process provides.
-  auto library = linkSharedLibrary(objectOf(R"(
+  auto library = link(objectOf(R"(
     llvm.func @samba_step(%to: !llvm.ptr, %from: !llvm.ptr, %size: i64) {
       "llvm.intr.memmove"(%to, %from, %size) <{isVolatile = false}> : (!llvm.ptr, !llvm.ptr, i64) -> ()
       llvm.return
-    })"),
-                                   "samba_step", "model.so");
+    })"));
   ASSERT_TRUE(bool(library)) << llvm::toString(library.takeError());
   TemporaryFolder folder;
   folder.write("model.so", {library->data(), library->size()});
@@ -84,20 +102,19 @@ TEST(Linker, TheLibraryRuns) {
 }
 
 TEST(Linker, NamesUndefinedSymbols) {
-  auto library = linkSharedLibrary(objectOf(R"(
+  auto library = link(objectOf(R"(
     llvm.func @expf(f32) -> f32
     llvm.func @samba_step(%a: f32) -> f32 {
       %b = llvm.call @expf(%a) : (f32) -> f32
       llvm.return %b : f32
-    })"),
-                                   "samba_step", "model.so");
+    })"));
   ASSERT_FALSE(bool(library));
   EXPECT_EQ(llvm::toString(library.takeError()),
             "cannot link: generated code refers to 'expf', which nothing provides");
 }
 
 TEST(Linker, NeedsTheEntryPoint) {
-  auto library = linkSharedLibrary(objectOf("llvm.func @f() { llvm.return }"), "samba_step", "model.so");
+  auto library = link(objectOf("llvm.func @f() { llvm.return }"));
   ASSERT_FALSE(bool(library));
   EXPECT_EQ(llvm::toString(library.takeError()), "cannot link: generated code does not define 'samba_step'");
 }
@@ -105,7 +122,7 @@ TEST(Linker, NeedsTheEntryPoint) {
 TEST(Linker, ReportsTheLinkersTroubles) {
   auto errorWith = [](const char *linker) {
     setenv("SAMBA_LLD", linker, 1);
-    auto library = linkSharedLibrary(objectOf(twoFunctions), "samba_step", "model.so");
+    auto library = link(objectOf(twoFunctions));
     unsetenv("SAMBA_LLD");
     return library ? "" : llvm::toString(library.takeError());
   };

@@ -80,6 +80,35 @@ TEST(CpuTarget, FeaturesMayFollow) {
             "unknown feature 'neon' of CPU 'x86-64-v4+neon'");
 }
 
+TEST(CpuTarget, ListsAreInTheOrderOfWhatTheyNeed) {
+  auto listed = [](llvm::StringRef names) {
+    std::vector<std::string> found;
+    auto targets = CpuTarget::getAll(names);
+    if (!targets)
+      return std::vector<std::string>{llvm::toString(targets.takeError())};
+    for (const CpuTarget &target : *targets)
+      found.push_back(target.name);
+    return found;
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(listed("znver4,x86-64-v3,x86-64-v4,znver4"), (Names{"x86-64-v3", "x86-64-v4", "znver4"}));
+  EXPECT_EQ(listed("portable"), (Names{"x86-64-v3", "x86-64-v4", "x86-64-v4+avx512vnni+avx512bf16"}));
+  EXPECT_EQ(listed("x86-64-v3,aarch64"), Names{"CPUs 'x86-64-v3' and 'aarch64' are of different architectures, and an "
+                                               "artefact is for one"});
+  EXPECT_EQ(listed("x86-64-v3,"), Names{"unknown CPU '' for x86_64"});
+}
+
+TEST(CpuTarget, TilesOverWiderPanelsHaveFewerRows) {
+  auto v3 = CpuTarget::get("x86-64-v3"), v4 = CpuTarget::get("x86-64-v4");
+  ASSERT_TRUE(v3 && v4);
+  EXPECT_EQ(v3->tileRowsFor(16), 4);
+  EXPECT_EQ(v3->tileRowsFor(32), 2);
+  EXPECT_EQ(v4->tileRowsFor(32), 8);
+  EXPECT_EQ(v4->tileRowsFor(16), 8);
+  EXPECT_EQ(v4->tileRowsFor(24), 8);
+  EXPECT_EQ(v4->tileRowsFor(4096), 1);
+}
+
 TEST(CpuTarget, OtherArchitecture) {
   auto any = CpuTarget::get("aarch64"), n1 = CpuTarget::get("neoverse-n1"), v1 = CpuTarget::get("neoverse-v1");
   ASSERT_TRUE(any && n1 && v1);
