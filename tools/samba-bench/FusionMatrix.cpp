@@ -201,7 +201,7 @@ private:
 
   StepTable tableOf(const Compiled &compiled) const {
     Model model(compiled.path);
-    return StepTable(compiled.path, model.manifest());
+    return StepTable(compiled.path, model.manifest(), model.cpu());
   }
 
   /// Weights that are there already take no further space, and code that is there already is not measured again.
@@ -285,7 +285,7 @@ void samba::bench::runFusionMatrix(const Options &options, ordered_json &result)
   {
     Model model(matrix.all().front().path);
     result["models"].push_back(
-        describeModel(options.models.front(), model, StepTable(options.models.front(), model.manifest())));
+        describeModel(options.models.front(), model, StepTable(options.models.front(), model.manifest(), model.cpu())));
   }
   ordered_json tests = ordered_json::array();
   std::vector<Test> wanted = testsOf(options);

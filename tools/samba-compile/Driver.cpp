@@ -218,7 +218,8 @@ private:
 
   llvm::Error checkSeveralTargets() const {
     bool stopsBefore = options.compileTo ? *options.compileTo < Phase::Lower : options.emission == Emission::Samba;
-    if (options.checkEachPass || !(stopsBefore || options.writesArtefact()))
+    bool schedules = !options.schedule.empty() && options.scheduleAfter == Phase::Lower;
+    if (options.checkEachPass || schedules || !(stopsBefore || options.writesArtefact()))
       return llvm::createStringError("--cpu=" + options.phases.cpu + ": several CPUs are for compiled models only");
     if (options.compileFrom && *options.compileFrom >= Phase::Lower)
       return llvm::createStringError("'" + options.input + "' is lowered already, for one CPU");
