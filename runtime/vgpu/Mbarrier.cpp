@@ -164,8 +164,10 @@ void test(Warp &w, const Instruction &i) {
     unsigned lane = static_cast<unsigned>(__builtin_ctz(rest));
     uint64_t address = sharedAddress(w, i, lane, addresses[lane]);
     Mbarrier &mbarrier = mbarrierAt(w, i, lane, address);
-    deliver(block, static_cast<uint32_t>(address));
     uint64_t phase = i.size == 8 ? w.at<uint64_t>(i.b)[lane] : w.at<uint32_t>(i.b)[lane];
+    // Copies arrive at the last moment: for a wait that has no other reason to go on.
+    if (mbarrier.phase == (phase & 1))
+      deliver(block, static_cast<uint32_t>(address));
     if (mbarrier.phase != (phase & 1))
       done |= 1u << lane;
   }
