@@ -100,6 +100,8 @@ uint8_t *samba::vgpu::globalPointer(Warp &warp, const Instruction &i, unsigned l
   uint64_t offset = address - allocation->address;
   if (use != Use::Read && allocation->readOnly)
     fault(warp, i, "read-only", "write to constant '" + allocation->name + "'", static_cast<int>(lane));
+  if (block.context.globalRaces)
+    block.checkBlocks(warp, i, lane, *allocation, offset, bytes, use != Use::Read);
   if (!allocation->written.empty())
     block.checkWritten(warp, i, lane, *allocation, offset, bytes, use != Use::Write, use != Use::Read);
   return allocation->data + offset;

@@ -75,6 +75,8 @@ void fill(Decoder &d, const Form &form, Handler handler, size_t inputs, Class ki
   i.c = sources[2];
   i.flags = form.flags;
   i.mode = form.rounding;
+  if (kind == Class::Float || kind == Class::Half || kind == Class::Double)
+    i.operations = static_cast<uint8_t>((inputs == 3 ? 2 : 1) * (form.lane.pair ? 2 : 1));
 }
 
 Handler handlerOf(Decoder &d, Op op, const Form &form) {
@@ -219,13 +221,16 @@ void special(Decoder &d, Op op) {
   if (form.half()) {
     if (!approximate && op != Op::Ex2)
       d.unsupported();
-    return fill(d, form, handlerOf(d, op, form), 1, Class::Special);
+    fill(d, form, handlerOf(d, op, form), 1, Class::Special);
+    d.kernel.code.back().exponential = op == Op::Ex2;
+    return;
   }
   if (!form.real() || (!approximate && (!exact || !form.rounded)))
     d.unsupported();
   if (approximate)
     form.flags |= Approximate;
   fill(d, form, handlerOf(d, op, form), 1, Class::Special);
+  d.kernel.code.back().exponential = op == Op::Ex2;
 }
 
 void test(Decoder &d) {

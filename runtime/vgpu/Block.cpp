@@ -90,6 +90,26 @@ void Block::checkWritten(Warp &warp, const Instruction &i, unsigned lane, Alloca
   }
 }
 
+void Block::checkBlocks(Warp &warp, const Instruction &i, unsigned lane, Allocation &allocation, uint64_t offset,
+                        uint32_t bytes, bool writes) {
+  constexpr uint32_t many = UINT32_MAX;
+  for (uint64_t at = offset; at < offset + bytes; ++at) {
+    uint32_t &writer = allocation.writerBlock[at], &reader = allocation.readerBlock[at];
+    bool afterWrite = writer && writer != number, afterRead = writes && reader && reader != number;
+    if (afterWrite || afterRead)
+      fault(warp, i, "race-of-blocks",
+            std::string("global ") + (writes ? "write" : "read") + " of byte " + std::to_string(at) + " of '" +
+                allocation.name + "', which " +
+                (afterWrite ? "block number " + std::to_string(writer - 1) + " writes" : "another block reads") +
+                " in the same launch",
+            static_cast<int>(lane));
+    if (writes)
+      writer = number;
+    else
+      reader = reader && reader != number ? many : number;
+  }
+}
+
 uint32_t Block::nextRandom() {
   random += 0x9e3779b97f4a7c15u;
   uint64_t mixed = (random ^ random >> 30) * 0xbf58476d1ce4e5b9u;
@@ -163,6 +183,7 @@ void Block::start(uint64_t index) {
   ctaid[0] = static_cast<uint32_t>(index % launch.grid[0]);
   ctaid[1] = static_cast<uint32_t>(index / launch.grid[0] % launch.grid[1]);
   ctaid[2] = static_cast<uint32_t>(index / launch.grid[0] / launch.grid[1]);
+  number = static_cast<uint32_t>(index) + 1;
   random = context.options.seed * 0x2545f4914f6cdd1du + index;
   shared.startBlock(static_cast<unsigned>(warps.size()));
   for (Barrier &barrier : barriers)
@@ -275,7 +296,10 @@ void Block::step(WarpState &warp, uint64_t instructions) {
       if (++warp.executed > context.options.watchdog)
         fault(warp, i, "watchdog", "the warp has run " + std::to_string(context.options.watchdog) + " instructions");
       counters.instructions[i.kind] += 1;
-      counters.lanes[i.kind] += static_cast<unsigned>(__builtin_popcount(active));
+      unsigned count = static_cast<unsigned>(__builtin_popcount(active));
+      counters.lanes[i.kind] += count;
+      counters.floatOperations += count * i.operations;
+      counters.ex2 += i.exponential ? count : 0;
     }
     switch (i.control) {
     case Control::None:

@@ -105,6 +105,7 @@ struct LaunchContext {
   std::vector<uint8_t> constants; // of the kernel, relocated
   uint64_t threads = 0;           // of a block
   bool counting = true, checking = true;
+  bool globalRaces = false;
 };
 
 struct Block {
@@ -115,6 +116,7 @@ struct Block {
   const LaunchContext &context;
   const Kernel &kernel;
   uint32_t ctaid[3] = {};
+  uint32_t number = 0; // of the block, plus 1
   std::vector<WarpState> warps;
   Shadow shared;
   Barrier barriers[17];                   // the last is that of the cluster
@@ -134,6 +136,9 @@ struct Block {
   /// Of memory that tracks what was written.
   void checkWritten(Warp &warp, const Instruction &i, unsigned lane, Allocation &allocation, uint64_t offset,
                     uint32_t bytes, bool reads, bool writes);
+  /// Whether another block of the launch touches the same bytes, one of them writing.
+  void checkBlocks(Warp &warp, const Instruction &i, unsigned lane, Allocation &allocation, uint64_t offset,
+                   uint32_t bytes, bool writes);
   void releaseBarrier(uint32_t number);
   /// Ends the reads of an operation.
   void endReads(uint64_t operation);

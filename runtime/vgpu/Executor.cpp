@@ -156,10 +156,15 @@ void Executor::run(const Launch &launch) {
   state->check(launch);
   const Kernel &kernel = *launch.kernel;
   const std::vector<uint64_t> &variables = state->variables(*kernel.program);
-  LaunchContext context{kernel, launch, state->memory, state->options, kernel.constants, 0, true, true};
+  LaunchContext context{kernel, launch, state->memory, state->options, kernel.constants, 0, true, true, false};
   context.threads = uint64_t(launch.block[0]) * launch.block[1] * launch.block[2];
   context.counting = state->options.counters;
   context.checking = state->options.check;
+  // With atomics blocks may agree on an order; without, there is none.
+  context.globalRaces = state->options.globalRaces && !kernel.ordered;
+  for (const auto &entry : state->memory.allocations())
+    if (context.globalRaces)
+      Memory::startBlocks(*entry.second);
   for (const Kernel::Relocation &relocation : kernel.relocations) {
     uint64_t value = variables[relocation.variable] + static_cast<uint64_t>(relocation.addend);
     for (unsigned lane = 0; lane < lanes; ++lane)
@@ -168,7 +173,7 @@ void Executor::run(const Launch &launch) {
   uint64_t blocks = uint64_t(launch.grid[0]) * launch.grid[1] * launch.grid[2];
   uint64_t threads = state->options.threads > 0 ? static_cast<uint64_t>(state->options.threads)
                                                 : std::max(1u, std::thread::hardware_concurrency());
-  threads = kernel.ordered ? 1 : std::min(threads, blocks);
+  threads = kernel.ordered || context.globalRaces ? 1 : std::min(threads, blocks);
 
   // Blocks are taken in order. A finding stops those after it, and of several the first block's is reported.
   std::atomic<uint64_t> next{0}, failed{UINT64_MAX};

@@ -37,6 +37,8 @@ struct Instruction {
   bool guardNegated = false;
   Control control = Control::None;
   uint8_t kind = 0;                               // a Class
+  uint8_t operations = 0;                         // of floating point, for each lane
+  bool exponential = false;                       // ex2
   bool counted = true;                            // false for the helpers that widen and narrow
   int32_t d = -1, a = -1, b = -1, c = -1, e = -1; // offsets in the register file
   uint32_t more = 0;                              // index of further offsets in Kernel::operands

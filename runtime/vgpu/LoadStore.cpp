@@ -30,7 +30,7 @@ void count(Warp &w, const Instruction &i, const uint64_t (&addresses)[lanes], Sp
 /// then no lane needs a check of its own. Null otherwise.
 uint8_t *commonBase(Warp &w, const uint64_t (&addresses)[lanes], uint32_t bytes, bool writes) {
   Allocation *recent = w.block->recent;
-  if (!recent || !recent->written.empty() || (writes && recent->readOnly))
+  if (!recent || w.block->context.globalRaces || !recent->written.empty() || (writes && recent->readOnly))
     return nullptr;
   uint64_t first = addresses[__builtin_ctz(w.active)], least = first, most = first, all = 0;
   for (unsigned lane = 0; lane < lanes; ++lane) {

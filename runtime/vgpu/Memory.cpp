@@ -16,9 +16,30 @@ using namespace samba::vgpu;
 // Between allocations: far more than an index that is off by a row.
 static constexpr uint64_t gap = 1 << 20;
 
-Memory::~Memory() {
-  for (auto &entry : live)
-    munmap(entry.second->data, entry.second->bytes + 1);
+Memory::~Memory() = default;
+
+Allocation::~Allocation() {
+  if (data)
+    munmap(data, bytes + 1);
+  if (writerBlock)
+    munmap(writerBlock, bytes * 8 + 1);
+}
+
+// Untouched pages cost nothing, and fresh ones are zero.
+static void *map(uint64_t bytes) {
+  void *data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (data == MAP_FAILED)
+    throw std::bad_alloc();
+  return data;
+}
+
+void Memory::startBlocks(Allocation &allocation) {
+  if (allocation.writerBlock) {
+    madvise(allocation.writerBlock, allocation.bytes * 8 + 1, MADV_DONTNEED);
+    return;
+  }
+  allocation.writerBlock = static_cast<uint32_t *>(map(allocation.bytes * 8 + 1));
+  allocation.readerBlock = allocation.writerBlock + allocation.bytes;
 }
 
 uint64_t Memory::allocate(uint64_t bytes, std::string name, uint64_t align, bool track) {
@@ -27,13 +48,9 @@ uint64_t Memory::allocate(uint64_t bytes, std::string name, uint64_t align, bool
                 std::to_string(gap));
   if (bytes > capacity - inUse)
     throw std::bad_alloc();
-  // Untouched pages cost nothing, and fresh ones are zero.
-  void *data = mmap(nullptr, bytes + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (data == MAP_FAILED)
-    throw std::bad_alloc();
   auto allocation = std::make_unique<Allocation>();
-  allocation->data = static_cast<uint8_t *>(data);
   allocation->bytes = bytes;
+  allocation->data = static_cast<uint8_t *>(map(bytes + 1));
   allocation->name = std::move(name);
   // A multiple of `align`, and of no larger power of two.
   uint64_t address = (next + 2 * align - 1) / (2 * align) * (2 * align) + align;
@@ -55,7 +72,6 @@ void Memory::release(uint64_t address) {
     throw Error("release of an address that is no allocation: " + describe(address, 1));
   Allocation &allocation = *found->second;
   inUse -= allocation.bytes;
-  munmap(allocation.data, allocation.bytes + 1);
   released[address] = {allocation.bytes, allocation.name};
   live.erase(found);
 }

@@ -32,12 +32,17 @@ public:
 
 /// One allocation, and what the checks and counters know of it.
 struct Allocation {
+  ~Allocation();
   uint64_t address = 0;
   uint64_t bytes = 0;
   std::string name;
   uint8_t *data = nullptr; // of `bytes` bytes
   bool readOnly = false;
   std::vector<uint8_t> written; // a bit for each byte; empty unless reads before writes are tracked
+
+  /// For races between blocks: of each byte the block that wrote it and the one that read it, plus 1. Null if not
+  /// looked for so far.
+  uint32_t *writerBlock = nullptr, *readerBlock = nullptr;
 
   /// Sectors of 32 bytes that the current launch has read and written, a bit each.
   std::unique_ptr<std::atomic<uint64_t>[]> readSectors, writtenSectors;
@@ -70,6 +75,9 @@ public:
   Allocation *find(uint64_t address, uint64_t bytes) const;
   /// "4 bytes past the end of 'weights' (1024 bytes)", of an address that lies in no allocation.
   std::string describe(uint64_t address, uint64_t bytes) const;
+
+  /// Makes an allocation remember which blocks access it, or forget what it remembers.
+  static void startBlocks(Allocation &allocation);
 
   uint64_t used() const { return inUse; }
   uint64_t total() const { return capacity; }

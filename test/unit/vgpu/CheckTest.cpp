@@ -281,3 +281,59 @@ TEST_F(VgpuCheck, LaunchesAreChecked) {
   device.dynamicShared = 300 * 1024;
   EXPECT_THROW(device.launch(1, 32, out), Error);
 }
+
+TEST_F(VgpuCheck, RaceOfBlocks) {
+  auto launch = [&](const std::string &body) {
+    device.load(kernel(
+        1, "mov.u32 %r1, %ctaid.x; mul.wide.u32 %rd1, %r1, 2; add.u64 %rd2, %rd0, %rd1; mov.u16 %h1, 7;" + body));
+    return device.finding(4, 1, out);
+  };
+  out = device.buffer(std::vector<uint32_t>(64), "out");
+  const std::string own = "st.global.u16 [%rd2], %h1; ld.global.u16 %h2, [%rd2];";
+  const std::string same = "st.global.u16 [%rd0], %h1;";
+  EXPECT_EQ(launch(same), ""); // not looked for
+  device.executor.options().globalRaces = true;
+  EXPECT_EQ(launch(own), "");
+  EXPECT_EQ(launch(own), ""); // the launch before is forgotten
+  EXPECT_EQ(launch(same), "race-of-blocks");
+  EXPECT_TRUE(says("byte 0 of 'out', which block number 0 writes")) << device.message;
+  EXPECT_EQ(launch("ld.global.u16 %h2, [%rd0];"), "");
+  EXPECT_EQ(launch("ld.global.u16 %h2, [%rd0+2];" + own), "race-of-blocks");
+  EXPECT_TRUE(says("another block reads")) << device.message;
+  EXPECT_EQ(launch("st.global.u16 [%rd2], %h1; ld.global.u16 %h2, [%rd0];"), "race-of-blocks");
+  EXPECT_EQ(launch("mov.u32 %r3, 1; atom.global.add.u32 %r2, [%rd0], %r3;"), "");
+}
+
+TEST_F(VgpuCheck, CountsOperations) {
+  EXPECT_EQ(run("fma.rn.f32 %f1, %f2, %f3, %f4; add.f32 %f1, %f1, %f2; ex2.approx.ftz.f32 %f1, %f1;"
+                "fma.rn.bf16x2 %r1, %r2, %r3, %r4; setp.lt.u32 %p1, %r0, 8; @%p1 ex2.approx.ftz.f32 %f2, %f2;"),
+            "");
+  const Counters &counters = device.executor.counters().at("k");
+  EXPECT_EQ(counters.floatOperations, 32u * (2 + 1 + 4));
+  EXPECT_EQ(counters.ex2, 40u);
+  std::string json = toJson(device.executor.counters());
+  EXPECT_NE(json.find("{\"k\": {\"launches\": 1, \"blocks\": 1, \"warps\": 1"), std::string::npos) << json;
+  EXPECT_NE(json.find("\"ex2\": 40"), std::string::npos) << json;
+}
+
+// A column of a row-major matrix of 32 floats a row: every lane its own sector, and all in one bank.
+TEST_F(VgpuCheck, CountsTransactions) {
+  out = device.buffer(std::vector<uint32_t>(1024));
+  EXPECT_EQ(run("mul.wide.u32 %rd1, %r0, 128; add.u64 %rd2, %rd0, %rd1; ld.global.u32 %r1, [%rd2];"
+                "ld.global.u32 %r1, [%rd0];"
+                "mov.u32 %r2, tile; shl.b32 %r3, %r0, 5; add.u32 %r3, %r3, %r2; st.shared.u32 [%r3], %r1;"
+                "ld.shared.u32 %r1, [%r3]; ld.shared.u32 %r1, [tile];",
+                32, tile),
+            "");
+  const Counters &counters = device.executor.counters().at("k");
+  EXPECT_EQ(counters.globalLoads.requests, 2u);
+  EXPECT_EQ(counters.globalLoads.bytes, 256u);
+  EXPECT_EQ(counters.globalLoads.units, 32u + 1);
+  EXPECT_EQ(counters.globalLoads.ideal, 4u + 1);
+  EXPECT_EQ(counters.uniqueBytesRead, 32u * 32);
+  // Eight words apart: four banks, eight lanes each.
+  EXPECT_EQ(counters.sharedStores.units, 8u);
+  EXPECT_EQ(counters.sharedStores.ideal, 1u);
+  EXPECT_EQ(counters.sharedLoads.units, 8u + 1);
+  EXPECT_EQ(counters.sharedLoads.ideal, 2u);
+}
