@@ -12,6 +12,9 @@ usage: ./dev.sh COMMAND
   check --sanitize
            the unit tests of runtime and frontend with AddressSanitizer and UndefinedBehaviorSanitizer, and those of the
            runtime with ThreadSanitizer, in build folders of their own; a short run of each fuzz target
+  fuzz [NAME...]
+           run the fuzz targets, or those of these names, FUZZ_RUNS times each (10000000), with the inputs that earlier
+           runs have found interesting; build-asan/fuzz.log gets a line for each
   build    install what is missing, build; the tools are in build/bin/
   docs     generate the op and pass reference into docs/reference/
   format   format the C++ sources
@@ -75,27 +78,50 @@ sanitized() {
   ninja -C "$folder" -j "$jobs" "$@"
 }
 
-check_sanitized() {
+fuzz_targets=$(cd test/fuzz && ls -d */ | tr -d /)
+
+# build_asan TARGETS...
+build_asan() {
   install_packages "libclang-rt-$llvm-dev"
-  local asan=$build_dir-asan tsan=$build_dir-tsan name new
-  sanitized "$asan" "-g1 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize=vptr \
--fno-sanitize-recover=all" -DSAMBA_FUZZ=ON -- samba-runtime-tests samba-frontend-tests samba-vgpu-tests \
-    samba-fuzz-targets
+  sanitized "$build_dir-asan" "-g1 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link \
+-fno-sanitize=vptr -fno-sanitize-recover=all" -DSAMBA_FUZZ=ON -- "$@"
   # What LLVM's own containers put aside was not compiled here. Freed memory must not look like growth.
   export ASAN_OPTIONS=detect_container_overflow=0:quarantine_size_mb=1:alloc_dealloc_mismatch=0
   export LSAN_OPTIONS=suppressions=$PWD/test/fuzz/leaks.supp:print_suppressions=0
+}
+
+# run_fuzzer NAME CORPUS ARGUMENTS...: the last line of its output.
+run_fuzzer() {
+  local log=$build_dir-asan/fuzz-$1.log
+  "$build_dir-asan/bin/fuzz-$1" -timeout=10 -artifact_prefix="$build_dir-asan/$1-" "${@:3}" "$2" "test/fuzz/$1" \
+    >"$log" 2>&1 || {
+    tail -n 40 "$log"
+    exit 1
+  }
+  tail -n 1 "$log"
+}
+
+fuzz() {
+  local name corpus
+  [ $# -gt 0 ] || set -- $fuzz_targets
+  build_asan "${@/#/fuzz-}"
+  for name in "$@"; do
+    corpus=$build_dir-asan/corpus/$name
+    mkdir -p "$corpus"
+    echo "fuzz-$name: $(run_fuzzer "$name" "$corpus" -runs="${FUZZ_RUNS:-10000000}" -max_len=4096)" |
+      tee -a "$build_dir-asan/fuzz.log"
+  done
+}
+
+check_sanitized() {
+  local asan=$build_dir-asan tsan=$build_dir-tsan name new
+  build_asan samba-runtime-tests samba-frontend-tests samba-fuzz-targets
   "$asan/bin/samba-runtime-tests" --gtest_brief=1 --gtest_filter=-StreamRun.MemoryIsFlat
   "$asan/bin/samba-frontend-tests" --gtest_brief=1
-  "$asan/bin/samba-vgpu-tests" --gtest_brief=1
-  for name in manifest artefact state tokens tokenizer safetensors torch pickle config ptx; do
+  for name in $fuzz_targets; do
     new=$(mktemp -d)
     echo "fuzz-$name"
-    "$asan/bin/fuzz-$name" -seed=1 -runs=20000 -max_total_time="${FUZZ_SECONDS:-10}" -max_len=65536 -timeout=10 \
-      -artifact_prefix="$asan/$name-" "$new" "test/fuzz/$name" >"$asan/fuzz-$name.log" 2>&1 || {
-      tail -n 40 "$asan/fuzz-$name.log"
-      exit 1
-    }
-    tail -n 1 "$asan/fuzz-$name.log"
+    run_fuzzer "$name" "$new" -seed=1 -runs=20000 -max_total_time="${FUZZ_SECONDS:-10}" -max_len=65536
     rm -rf "$new"
   done
   sanitized "$tsan" "-g1 -fsanitize=thread" -- samba-runtime-tests
@@ -113,6 +139,7 @@ check)
   *) usage >&2 && exit 2 ;;
   esac
   ;;
+fuzz) fuzz "${@:2}" ;;
 build) build ;;
 docs) build samba-docs ;;
 format) git ls-files '*.cpp' '*.h' | xargs "clang-format-$llvm" -i ;;

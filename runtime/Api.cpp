@@ -303,6 +303,7 @@ samba_status samba_scheduler_step(samba_scheduler *scheduler, const samba_ready 
   return guard([&] {
     require(scheduler && ready && count, "samba_scheduler_step: null argument");
     scheduler->ready.clear();
+    scheduler->ready.reserve(scheduler->scheduler.size()); // before anything changes
     for (const Scheduler::Ready &one : scheduler->scheduler.step())
       scheduler->ready.push_back({static_cast<samba_session *>(one.session), one.logits});
     *ready = scheduler->ready.data();

@@ -45,6 +45,7 @@ StepSizes CpuExecutor::limits() const {
 }
 
 void CpuExecutor::reserve(int64_t tokens) {
+  states.reserve(static_cast<size_t>(tokens)); // each sequence of a step has one at least
   int64_t rows = (tokens + 15) / 16 * 16;
   if (rows <= arenaRows)
     return;

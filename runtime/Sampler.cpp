@@ -70,7 +70,12 @@ void Sampler::accept(int32_t token) {
   if (sampling.repeat_window == 0)
     return;
   recent.push_back(token);
-  ++recentCount[token];
+  try {
+    ++recentCount[token];
+  } catch (...) {
+    recent.pop_back();
+    throw;
+  }
   if (recent.size() <= static_cast<size_t>(sampling.repeat_window))
     return;
   auto oldest = recentCount.find(recent.front());
@@ -126,14 +131,15 @@ void Sampler::restore(std::string_view bytes) {
   if (bytes.size() < sizeof(head) || head.magic != samplerMagic ||
       bytes.size() != sizeof(head) + head.count * sizeof(int32_t) || head.random == Random::State{})
     throw Error(SAMBA_ERROR_FORMAT, "not a saved sampler");
-  random.restore(head.random);
-  recent.clear();
-  recentCount.clear();
+  Sampler restored(sampling);
   for (size_t i = 0; i < head.count; ++i) {
     int32_t token;
     std::memcpy(&token, bytes.data() + sizeof(head) + i * sizeof(token), sizeof(token));
-    accept(token);
+    restored.accept(token);
   }
+  random.restore(head.random);
+  recent.swap(restored.recent);
+  recentCount.swap(restored.recentCount);
 }
 
 int32_t Sampler::sample(const float *logits, size_t vocabSize) {

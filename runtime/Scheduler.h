@@ -23,6 +23,8 @@ public:
   /// Throws SAMBA_ERROR_ARGUMENT or SAMBA_ERROR_CONTEXT_FULL.
   void feed(Session &session, const int32_t *tokens, size_t count);
   void remove(const Session &session);
+  /// Sessions with queued tokens.
+  size_t size() const { return queues.size(); }
 
   /// A session whose tokens are all evaluated, and its logits.
   struct Ready {

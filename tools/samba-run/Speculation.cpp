@@ -23,6 +23,7 @@ Speculation::Speculation(const Model &model, Session &session, Continuation &con
   if (int64_t reach = samba_max_rollback(model.get()); reach >= 0)
     this->rows = std::min(rows, static_cast<size_t>(std::max<int64_t>(1, reach)));
   logits.resize(this->rows * static_cast<size_t>(model.vocabSize()));
+  passesByRows.resize(this->rows);
 }
 
 /// How many guesses the next pass can have.
@@ -66,7 +67,7 @@ std::vector<int32_t> Speculation::pass(const std::vector<int32_t> &drafts,
     pending.insert(pending.end(), fresh.begin(), fresh.end());
   }
   ++passes;
-  evaluated += static_cast<int64_t>(fed.size());
+  ++passesByRows[fed.size() - 1];
   chosen += static_cast<int64_t>(fresh.size());
   drafted += static_cast<int64_t>(drafts.size());
   accepted += static_cast<int64_t>(right);
@@ -105,7 +106,7 @@ ordered_json Speculation::statistics() const {
   double ownTokens = static_cast<double>(chosen - 1); // the first one is the prompt's
   double plain = guessing.plainSeconds();
   return {{"passes", passes},
-          {"rows", evaluated},
+          {"passes_by_rows", passesByRows},
           {"tokens_per_pass", ratio(ownTokens, static_cast<double>(passes))},
           {"drafted", drafted},
           {"accepted", accepted},

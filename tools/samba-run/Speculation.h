@@ -37,8 +37,8 @@ public:
   /// Evaluates all tokens but the last, so that the session is where plain decoding leaves it.
   void settle();
 
-  /// "passes", "rows" (of all passes), "tokens_per_pass", "drafted", "accepted", "speed_up": against passes of one
-  /// token, as far as there were some (else null).
+  /// "passes", "passes_by_rows" (how many had 1, 2, ... rows), "tokens_per_pass", "drafted", "accepted", "speed_up":
+  /// against passes of one token, as far as there were some (else null).
   nlohmann::ordered_json statistics() const;
 
 private:
@@ -55,7 +55,8 @@ private:
   std::vector<float> logits;
 
   double totalSeconds = 0;
-  int64_t passes = 0, evaluated = 0, chosen = 0, drafted = 0, accepted = 0;
+  std::vector<int64_t> passesByRows; // from 1
+  int64_t passes = 0, chosen = 0, drafted = 0, accepted = 0;
 };
 
 } // namespace samba::run
