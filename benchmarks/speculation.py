@@ -96,13 +96,13 @@ def piece(i, count):
 cost = cost_of_passes()
 prompts = [begin + piece(i, 8 + i * 13 % 60) for i in range(arguments.prompts)]
 few = max(5, arguments.prompts // 10)
-# A few words over and over: so does the text that follows, mostly.
+# Long greedy texts of small models end in circles, sooner after a few words over and over.
 repeated = [begin + piece(i, 4 + i % 5) * 25 for i in range(few)]
 report = {
     "cost_of_passes": [round(one, 3) for one in cost],
     "greedy": compare(prompts, "-n", "48"),
     "sampled": compare(prompts[:few], "-n", "128", "--temp", "0.8", "--seed", "3"),
-    "repetitive": compare(repeated, "-n", "100"),
+    "repetitive": compare(repeated, "-n", "400"),
 }
 print(json.dumps(report, indent=1))
 complaints = []
