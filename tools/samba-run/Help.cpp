@@ -82,7 +82,8 @@ Machine:
   --check                with a GPU, wait for each kernel and name the one that fails; on the virtual one, also check
                          every access to memory and all synchronisation
   --counters[=FILE]      what each kernel did on the virtual GPU, as JSON (default: to standard error)
-  --threads N            (default: OMP_NUM_THREADS, or the number of usable cores)
+  --threads N            (default: OMP_NUM_THREADS, or the number of usable cores); OMP_PLACES and OMP_PROC_BIND say
+                         where they run
   --chunk N              prompt tokens per step; bounds the memory, changes results by rounding only (default 512)
   --verify               check the checksum of the weights also if they are larger than 256 MiB
   --help, --version
