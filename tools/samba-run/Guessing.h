@@ -30,7 +30,11 @@ public:
   /// the pass and next() took.
   void came(const std::vector<int32_t> &tokens, size_t rows, size_t guesses, double seconds, double draftSeconds);
 
+  bool isFree() const { return draft->isFree(); }
+  /// Whether came() wants to know the time of a pass without guesses.
+  bool wantsTime() const { return payoff.wantsTime(); }
   double plainSeconds() const { return payoff.plainSeconds(); }
+  double totalSeconds() const { return payoff.totalSeconds(); }
 
 private:
   std::unique_ptr<Draft> draft;

@@ -15,6 +15,8 @@ using namespace samba::run;
 static constexpr size_t firstPlain = 3;
 // Passes after which there must be a plain one, for the same reason: sooner where little is won.
 static constexpr size_t mostWithoutPlain = 64, mostWhereItIsClose = 8;
+// Plain passes of which one is timed.
+static constexpr size_t mostUntimed = 8;
 // Older observations count less and less: about the last thirty of a kind matter.
 static constexpr double memory = 0.97;
 // What may be lost before it stops, as a part of the time so far.
@@ -55,14 +57,21 @@ double Payoff::cost(size_t rows) const {
   return guess;
 }
 
+bool Payoff::wantsTime() const { return plainPasses < firstPlain || untimed >= mostUntimed; }
+
 void Payoff::passed(size_t rows, size_t made, double seconds, size_t guesses, double forDraft) {
   if (costs.size() < rows)
     costs.resize(rows, 0);
   // The system may have run something else meanwhile, which only makes it longer.
   double expected = cost(rows);
   double &known = costs[rows - 1];
-  double spent = expected > 0 ? std::min(seconds, (known > 0 ? 1.3 : 2) * expected) : seconds;
-  if (known == 0)
+  bool timed = seconds != unknown;
+  double spent = !timed ? expected : expected > 0 ? std::min(seconds, (known > 0 ? 1.3 : 2) * expected) : seconds;
+  if (rows == 1)
+    untimed = timed ? 0 : untimed + 1;
+  if (!timed)
+    ; // nothing to learn
+  else if (known == 0)
     known = spent;
   else if (rows == 1 && plainPasses < firstPlain)
     known = std::min(known, seconds); // there is nothing yet to tell that one was interrupted
@@ -86,6 +95,7 @@ void Payoff::passed(size_t rows, size_t made, double seconds, size_t guesses, do
     ++sincePlain;
     balance = std::min(balance + plain * static_cast<double>(made) - spent, mostSaved * plain);
   }
+  total += spent;
   double each = spent / static_cast<double>(std::max<size_t>(1, made));
   perToken = perToken == 0 ? each : perToken + 0.1 * (each - perToken);
 }

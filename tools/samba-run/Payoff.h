@@ -16,8 +16,8 @@ namespace samba::run {
 
 /// Weighs what guesses may save against what a pass with them takes. It knows how often guesses were right, by how sure
 /// their draft was of them, and what passes took, by their number of rows; what was not tried yet is estimated. And it
-/// keeps accounts: guessing that has lost one or two percent of the time so far is over until plain passes have made up for
-/// it, so that no text is much slower than without.
+/// keeps accounts: guessing that has lost one or two percent of the time so far is over until plain passes have made up
+/// for it, so that no text is much slower than without.
 ///
 /// Knows no clock: the same calls lead to the same decisions.
 class Payoff {
@@ -34,7 +34,12 @@ public:
 
   /// A guess was right or wrong, evaluated or not.
   void guessed(size_t kind, bool right);
-  /// A pass took some time and made some tokens; before it, a draft took some for `guesses`.
+  /// Whether the time of the next plain pass matters. To ask for the time is a call of the system, and an occasion for
+  /// it to run something else.
+  bool wantsTime() const;
+  /// A pass took some time and made some tokens; before it, a draft took some for `guesses`. A plain pass whose time
+  /// was not wanted took `unknown`.
+  static constexpr double unknown = -1;
   void passed(size_t rows, size_t tokens, double seconds, size_t guesses, double draftSeconds);
 
   /// The number of guesses, at most `room`, for a pass that has `pending` rows without them. `confidence` is the
@@ -46,6 +51,7 @@ public:
   /// Seconds of a pass.
   double cost(size_t rows) const;
   /// Of one row; 0 if there was none yet.
+  double totalSeconds() const { return total; }
   double plainSeconds() const { return costs.empty() ? 0 : costs[0]; }
 
 private:
@@ -58,9 +64,11 @@ private:
   std::array<Count, kinds> counts;
   std::vector<double> costs; // of rows + 1; 0: not known
   size_t plainPasses = 0;
+  size_t untimed = 0;             // plain passes since one of a known time
   size_t sincePlain = 0;          // passes since the last one of one row
   double draftSeconds = -1;       // for a guess; -1: not known
   double perToken = 0;            // seconds, of late
+  double total = 0;               // seconds
   double tokens = 0, balance = 0; // tokens so far, and seconds saved by guessing
 };
 

@@ -89,14 +89,14 @@ void Speculation::run(const float *first, const std::function<bool()> &mayGoOn,
   sequence.push_back(continuation.tokens().back());
   pending.assign(1, sequence.back());
   while (!continuation.ended() && mayGoOn()) {
-    double start = now();
+    double start = guessing.isFree() ? 0 : now();
     std::vector<int32_t> drafts = guessing.next(sequence, pending.size(), room());
-    double drafted = now();
     size_t fed = pending.size() + drafts.size();
+    bool timed = fed > 1 || guessing.wantsTime();
+    double drafted = timed ? now() : 0;
     std::vector<int32_t> fresh = pass(drafts, show);
-    double end = now();
-    totalSeconds += end - start;
-    guessing.came(fresh, fed, drafts.size(), end - drafted, drafted - start);
+    guessing.came(fresh, fed, drafts.size(), timed ? now() - drafted : Payoff::unknown,
+                  guessing.isFree() ? 0 : drafted - start);
   }
 }
 
@@ -116,5 +116,5 @@ ordered_json Speculation::statistics() const {
           {"tokens_per_pass", ratio(ownTokens, static_cast<double>(passes))},
           {"drafted", drafted},
           {"accepted", accepted},
-          {"speed_up", plain > 0 ? ratio(plain * ownTokens, totalSeconds) : ordered_json(nullptr)}};
+          {"speed_up", plain > 0 ? ratio(plain * ownTokens, guessing.totalSeconds()) : ordered_json(nullptr)}};
 }

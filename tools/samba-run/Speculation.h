@@ -54,7 +54,6 @@ private:
   std::vector<int32_t> pending;  // the end of the sequence, which the session has not seen
   std::vector<float> logits;
 
-  double totalSeconds = 0;
   std::vector<int64_t> passesByRows; // from 1
   int64_t passes = 0, chosen = 0, drafted = 0, accepted = 0;
 };

@@ -72,7 +72,8 @@ Outcome decode(const Ids &text, size_t prompt, const Machine &machine, uint64_t 
     outcome.plain += static_cast<double>(fresh.size());
     outcome.tokens += static_cast<double>(fresh.size());
     ++outcome.passes;
-    guessing.came(fresh, fed, guesses.size(), seconds * noise(), 0);
+    bool timed = fed > 1 || guessing.wantsTime();
+    guessing.came(fresh, fed, guesses.size(), timed ? seconds * noise() : Payoff::unknown, 0);
     sequence.insert(sequence.end(), fresh.begin(), fresh.end());
     pending = right == guesses.size() ? 1 : pending + fresh.size();
   }
@@ -224,6 +225,18 @@ TEST(PayoffTest, CountsTheTimeOfTheDraft) {
   }
   EXPECT_GT(cheap.worth(1, 0, 7), 0u);
   EXPECT_EQ(dear.worth(1, 0, 7), 0u);
+}
+
+TEST(PayoffTest, TimesFewPlainPasses) {
+  Payoff payoff(0);
+  int timed = 0;
+  for (int i = 0; i < 90; ++i) {
+    timed += payoff.wantsTime();
+    payoff.passed(1, 1, payoff.wantsTime() ? 1.0 : Payoff::unknown, 0, 0);
+  }
+  EXPECT_EQ(timed, 3 + 87 / 9);
+  EXPECT_DOUBLE_EQ(payoff.plainSeconds(), 1.0);
+  EXPECT_DOUBLE_EQ(payoff.totalSeconds(), 90.0);
 }
 
 // What another program takes from a pass must not count as its cost.
