@@ -6,9 +6,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/Error.h"
+#include "runtime/HostState.h"
 #include "runtime/StateLayout.h"
 
 #include <cstdlib>
+#include <cstring>
 
 using namespace samba::runtime;
 
@@ -22,15 +24,19 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       return 0;
     // Whatever the fields are, saving and restoring stays within the state and is exact.
     StateLayout layout(manifest);
-    std::vector<char> state(manifest.stateBytes);
-    for (size_t i = 0; i < state.size(); ++i)
-      state[i] = static_cast<char>(i * 7);
-    std::vector<char> before = state, rest = layout.saveRest(state.data()),
-                      slots = layout.saveSlots(state.data(), 5, 3);
-    layout.restoreSlots(state.data(), 5, 3, slots);
-    layout.restoreRest(state.data(), rest);
-    if (state != before)
-      std::abort();
+    HostState state(manifest.stateBytes);
+    for (size_t i = 0; i < manifest.stateBytes; ++i)
+      state.data()[i] = static_cast<char>(i * 7);
+    for (const StateParts &parts : {layout.rest(), layout.slots(5, 3)}) {
+      auto saved = state.save(parts);
+      for (const StatePieces &pieces : parts)
+        for (uint64_t piece = 0; piece < pieces.count; ++piece)
+          std::memset(state.data() + pieces.offset + piece * pieces.pitch, 1, pieces.bytes);
+      state.restore(parts, *saved);
+    }
+    for (size_t i = 0; i < manifest.stateBytes; ++i)
+      if (state.data()[i] != static_cast<char>(i * 7))
+        std::abort();
   } catch (const Error &) {
   }
   return 0;

@@ -19,16 +19,31 @@ static const Model &model() {
   static test::Folder folder;
   static const Model opened = [] {
     test::FakeArtefact().write(folder / "model.so");
-    return Model(folder / "model.so", {sizeof(samba_options), 1, 0, 0});
+    return Model(folder / "model.so", {sizeof(samba_options), 1, 0, 0, nullptr, 0});
   }();
   return opened;
 }
 
 static void load(const std::string &blob) {
   samba_session *session = nullptr;
-  if (samba_session_deserialize(model().get(), blob.data(), blob.size(), &session) == SAMBA_OK &&
-      samba_session_position(session) < 0)
-    std::abort();
+  if (samba_session_deserialize(model().get(), blob.data(), blob.size(), &session) == SAMBA_OK) {
+    if (samba_session_position(session) < 0)
+      std::abort();
+    // What is attached may be a sampler's, which must work then.
+    size_t bytes = 0;
+    const void *attached = samba_session_attachment(session, &bytes);
+    samba_sampling sampling = SAMBA_SAMPLING_INIT;
+    sampling.temperature = 1;
+    sampling.presence_penalty = 1;
+    samba_sampler *sampler = nullptr;
+    check(samba_sampler_create(&sampling, &sampler));
+    float logits[4] = {0, 1, 2, 3};
+    int32_t token = -1;
+    if (samba_sampler_restore(sampler, attached, bytes) == SAMBA_OK &&
+        (samba_sampler_sample(sampler, logits, 4, &token) != SAMBA_OK || token < 0 || token > 3))
+      std::abort();
+    samba_sampler_free(sampler);
+  }
   samba_session_free(session);
 }
 
