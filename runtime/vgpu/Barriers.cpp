@@ -158,9 +158,10 @@ void fence(Decoder &d) {
     d.emit(async ? proxyFence : nothing, Class::Barrier);
     return;
   }
+  bool mbarriers = d.modifiers.take("mbarrier_init");
   while (!d.modifiers.next().empty()) {
   }
-  d.emit(nothing, Class::Barrier);
+  d.emit(mbarriers ? proxyFence : nothing, Class::Barrier);
 }
 
 void sleep(Warp &w, const Instruction &) { w.block->state(w).yield = true; }

@@ -198,7 +198,12 @@ void copy(Warp &w, const Instruction &i) {
                                 w.at<uint64_t>(i.e)[lane] < sharedWindow ? w.at<uint64_t>(i.e)[lane] + sharedWindow
                                                                          : w.at<uint64_t>(i.e)[lane],
                                 8);
-    mbarrierAt(w, i, lane, address);
+    uint32_t initialised = mbarrierAt(w, i, lane, address).epoch;
+    if (block.context.checking && shared.clocks[warp.id].fenced[initialised >> clockBits] < (initialised & clockMask))
+      fault(w, i, "fence",
+            "the mbarrier at byte " + block.sharedName(address) +
+                " was initialised without a fence.proxy.async or fence.mbarrier_init after it",
+            static_cast<int>(lane));
     uint32_t epoch = asyncAgent << clockBits | ++shared.asyncClock;
     for (const Piece &piece : pieces) {
       sharedPointer(w, i, lane, piece.shared, piece.bytes, Use::Write, 1);

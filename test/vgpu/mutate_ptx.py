@@ -2,19 +2,15 @@
 
     mutate_ptx.py KERNELS.ptx --run 'COMMAND {}' [--kinds sync,offset] [--limit N] [--json FILE] [--require sync=100]
 
-COMMAND is run once with the unchanged file, where it must succeed, and once for each mutant, in place of {}. The file's
-name is in $SAMBA_VGPU_PTX, too: the virtual device's driver then takes it instead of a module's own PTX, so that
-
-    mutate_ptx.py model.ptx --run 'samba-score-check model.so'
-
-tests the kernels of a compiled model. A mutant is killed if the command fails or runs out of time.
+COMMAND is run once with the unchanged file, where it must succeed, and once for each mutant, in place of {}. A command
+that runs a model with --device=virtual:ptx={} tests the kernels of the model. A mutant is killed if the command fails or
+runs out of time.
 """
 
 import argparse
 import collections
 import concurrent.futures
 import json
-import os
 import re
 import shlex
 import subprocess
@@ -105,9 +101,8 @@ def survives(command, text, timeout):
         file.write(text)
         file.flush()
         words = [word.replace("{}", file.name) for word in shlex.split(command)]
-        environment = dict(os.environ, SAMBA_VGPU_PTX=file.name)
         try:
-            result = subprocess.run(words, env=environment, timeout=timeout, capture_output=True, text=True)
+            result = subprocess.run(words, timeout=timeout, capture_output=True, text=True)
         except subprocess.TimeoutExpired:
             return False, "out of time"
         lines = result.stderr.strip().split("\n")

@@ -9,6 +9,8 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 
 using namespace samba::runtime::cuda;
 using namespace samba::vgpu;
@@ -163,6 +165,17 @@ Result cuCtxSetCurrent(ContextHandle context) {
 // Modules
 //===----------------------------------------------------------------------===//
 
+// The text of a module, or that of the file that the settings name instead.
+static std::string replacement(const char *text) {
+  const std::string &path = driver().settings.ptx;
+  if (path.empty())
+    return text;
+  std::ifstream file(path, std::ios::binary);
+  if (!file)
+    throw Error(path + ": cannot be read");
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
 Result cuModuleLoadDataEx(ModuleHandle *module, const void *image, unsigned count, int *options, void **values) {
   return driver().entry("cuModuleLoadDataEx", [&] {
     OpaqueContext &context = driver().context();
@@ -170,7 +183,7 @@ Result cuModuleLoadDataEx(ModuleHandle *module, const void *image, unsigned coun
     require(!isBinary(text), NoBinaryForGpu, "the virtual device runs PTX only");
     auto loaded = std::make_unique<OpaqueModule>();
     try {
-      loaded->code = Module::parse(text, driver().settings.options.arch);
+      loaded->code = Module::parse(replacement(text), driver().settings.options.arch);
     } catch (const Error &error) {
       char *log = nullptr;
       size_t room = 0;

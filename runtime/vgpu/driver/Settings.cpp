@@ -57,10 +57,12 @@ static void set(Settings &settings, const std::string &key, const std::string &v
     settings.version = static_cast<int>(number(key, value, 99999));
   else if (key == "fail")
     addFailure(settings, value);
+  else if (key == "ptx")
+    settings.ptx = value;
   else
     throw Error("unknown setting '" + key +
                 "', expected arch, seed, threads, check, counters, races, watchdog, "
-                "memory, devices, version or fail");
+                "memory, devices, version, fail or ptx");
 }
 
 Settings Settings::parse(const std::string &text) {

@@ -26,6 +26,7 @@ struct Settings {
     int result;
   };
   std::map<std::string, Failure> failures; // by entry point, for tests
+  std::string ptx;                         // a file whose text stands in for that of every module
 
   std::string text; // that they were parsed from
   /// "KEY=VALUE,...". Throws Error naming what is wrong.

@@ -40,7 +40,7 @@ struct VgpuCuda : testing::Test {
     return "";
 #endif
   }
-  void load(const std::string &name) { module = Module::parse(ptx(name)); }
+  void load(const std::string &name, int arch = 80) { module = Module::parse(ptx(name), arch); }
   template <typename... Arguments>
   void launch(const std::string &kernel, uint32_t grid, uint32_t block, Arguments... arguments) {
     Launch launch;
@@ -176,6 +176,21 @@ TEST_F(VgpuCuda, Gemm) {
   // The padding of the rows: ldmatrix has no conflicts.
   EXPECT_EQ(counters.sharedLoads.units, counters.sharedLoads.ideal);
   EXPECT_EQ(counters.uniqueBytesRead, 4u * 2 * (64 + 32) * 128);
+}
+
+// Bulk copies and mbarriers by cuda::barrier.
+TEST_F(VgpuCuda, BulkCopies) {
+  load("bulk", 90);
+  std::vector<int> values(2 * 4 * 256);
+  std::iota(values.begin(), values.end(), 0);
+  for (uint64_t seed : {0, 1, 2, 3}) {
+    device.executor.options().seed = seed;
+    uint64_t data = device.buffer(values);
+    launch("bulk", 2, 256, data, int32_t(4));
+    std::vector<int> result = device.read<int>(data, values.size());
+    for (int k = 0; k < int(values.size()); ++k)
+      ASSERT_EQ(result[k], k + k % 256);
+  }
 }
 
 TEST_F(VgpuCuda, MathFunctions) {

@@ -50,7 +50,7 @@ uint32_t floatBits(float x) {
 std::string pipeline(const std::string &produce, const std::string &wait, const std::string &count = "1") {
   return "setp.eq.u32 %p1, %r0, 0; mov.u32 %r1, tile; mov.u32 %r2, bar;\n"
          "@%p1 mbarrier.init.shared.b64 [%r2], " +
-         count + ";\nbar.sync 0;\n" + produce + wait +
+         count + ";\nfence.proxy.async.shared::cta;\nbar.sync 0;\n" + produce + wait +
          "shl.b32 %r4, %r0, 2; add.u32 %r4, %r4, %r1; ld.shared.u32 %r5, [%r4];\n"
          "mul.wide.u32 %rd10, %r0, 4; add.u64 %rd11, %rd1, %rd10; st.global.u32 [%rd11], %r5;\n";
 }
@@ -112,6 +112,9 @@ TEST_F(VgpuHopper, BulkLoad) {
     std::string more = load;
     more.replace(more.find("256;"), 4, "272;"); // more bytes are expected than come
     EXPECT_EQ(run(pipeline(more, waitFor0), 64, buffers), "deadlock");
+    std::string unfenced = pipeline(load, waitFor0);
+    unfenced.replace(unfenced.find("fence.proxy.async.shared::cta;"), 30, "");
+    EXPECT_EQ(run(unfenced, 64, buffers), "fence");
     std::string parity = waitFor0;
     parity.replace(parity.find(", 0;"), 4, ", 1;");
     EXPECT_EQ(run(pipeline(load, parity), 32, buffers), "unwaited");
@@ -231,11 +234,12 @@ TEST_F(VgpuHopper, Wgmma) {
                               mapOf(device.buffer(bitsB, "b"), 64, N, 64, N, 128)};
   std::vector<uint64_t> buffers{device.buffer(maps, "maps"), device.buffer(std::vector<float>(64 * N), "c")};
   auto body = [&](const std::string &wait, const std::string &fence, const std::string &arrival) {
-    std::string text = "setp.eq.u32 %p1, %r0, 0; mov.u32 %r1, tile; mov.u32 %r2, bar; mov.u32 %r3, other;\n"
-                       "@%p1 mbarrier.init.shared.b64 [%r2], 1;\nbar.sync 0;\n"
-                       "@%p1 mbarrier.arrive.expect_tx.shared.b64 _, [%r2], " +
-                       std::to_string(8192 + N * 128) + ";\n" + loadBox("%r1", "%rd0", 0, 0) +
-                       loadBox("%r3", "%rd0+128", 0, 0) + arrival + fence;
+    std::string text =
+        "setp.eq.u32 %p1, %r0, 0; mov.u32 %r1, tile; mov.u32 %r2, bar; mov.u32 %r3, other;\n"
+        "@%p1 mbarrier.init.shared.b64 [%r2], 1;\n@%p1 fence.mbarrier_init.release.cluster;\nbar.sync 0;\n"
+        "@%p1 mbarrier.arrive.expect_tx.shared.b64 _, [%r2], " +
+        std::to_string(8192 + N * 128) + ";\n" + loadBox("%r1", "%rd0", 0, 0) + loadBox("%r3", "%rd0+128", 0, 0) +
+        arrival + fence;
     // Descriptors: start / 16, leading offset 1, stride 1024 / 16, swizzle mode 1.
     auto descriptor = [&](const std::string &to, const std::string &from) {
       text += "cvt.u64.u32 " + to + ", " + from + "; shr.u64 " + to + ", " + to + ", 4; or.b64 " + to + ", " + to +
