@@ -78,6 +78,7 @@ TEST_F(GpuFault, Names) {
   expect(run("virtual:seed=x"), SAMBA_ERROR_DEVICE, "'seed': expected a number up to");
   expect(run("virtual:seed"), SAMBA_ERROR_DEVICE, "expected KEY=VALUE, found 'seed'");
   expect(run("virtual:fail=x"), SAMBA_ERROR_DEVICE, "'fail': expected ENTRY@CALL:RESULT, found 'x'");
+  expect(run("virtual:ptx=/nowhere/k.ptx"), SAMBA_ERROR_DEVICE, "/nowhere/k.ptx: cannot be read");
 }
 
 TEST_F(GpuFault, NoDriver) {
