@@ -26,11 +26,11 @@ void samba::runtime::cuda::uploadWeights(const std::shared_ptr<const Context> &c
   const Driver &driver = context->driver();
   const char *what = "copying weights to the GPU";
   Result result = Success;
-  for (Lane &lane : lanes) {
+  for (Lane &lane : lanes) // before any stream, which nothing would destroy if there is no memory
     lane.buffer = PinnedBuffer(context, std::min(bytes, pieceBytes), "weights on their way");
+  for (Lane &lane : lanes)
     if (result == Success)
       result = driver.streamCreate(&lane.stream, streamNonBlocking);
-  }
   uint64_t done = 0;
   for (size_t i = 0; result == Success && done < bytes; i = 1 - i) {
     uint64_t piece = std::min(pieceBytes, bytes - done);
