@@ -31,6 +31,10 @@ config.substitutions.append(("%helpers", os.path.join(config.samba_source_root, 
 config.substitutions.append(
     ("%expect_error", sys.executable + " " + os.path.join(config.samba_source_root, "test", "tools", "expect_error.py"))
 )
+binding = f"env SAMBA_LIBRARY={config.samba_plugins_dir}/libsamba.so PYTHONPATH={config.samba_source_root}/bindings/python"
+config.substitutions.append(
+    ("%check_device", f"{binding} {sys.executable} {config.samba_source_root}/test/tools/check_device.py")
+)
 config.environment["PYTHONDONTWRITEBYTECODE"] = "1"
 
 # REQUIRES: x86_64 or aarch64, for tests that run native code.

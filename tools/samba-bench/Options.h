@@ -33,7 +33,7 @@ struct Options {
   std::vector<int64_t> prompts, generations;
   std::vector<std::pair<int64_t, int64_t>> mixed; // prompt tokens, generated tokens
   std::vector<int64_t> batches{1}, depths{0};
-  std::vector<int64_t> threads; // empty: the default of the runtime
+  std::vector<int64_t> threads;               // empty: the default of the runtime
   std::optional<std::string> device, predict; // predict: the GPU
   int64_t repetitions = 5;
   int64_t chunk = SAMBA_DEFAULT_CHUNK;

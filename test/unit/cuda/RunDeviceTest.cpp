@@ -18,17 +18,20 @@ protected:
 
   /// The tokens that are generated on a device, with further options.
   std::string tokens(const std::string &options) {
-    Result result = shell(folder, "$RUN $D/model.so --tokens $D/tokens.json -n 12 --ignore-eos " + options);
+    Result result = shell(folder, "$RUN $D/model.so --tokens $D/tokens.json -n 12 --ignore-eos --json " + options);
     EXPECT_EQ(result.status, 0) << result.err;
-    return result.out;
+    return tokensOf(result);
+  }
+  static std::string tokensOf(const Result &result) {
+    auto json = nlohmann::json::parse(result.out, nullptr, false);
+    return json.is_object() && json.contains("tokens") ? json["tokens"].dump() : "no tokens: " + result.err;
   }
   void expectError(int status, const std::string &options, const std::string &part) {
-    Result result = shell(folder, "$RUN $D/model.so --tokens $D/tokens.json " + options);
+    Result result = shell(folder, "$RUN $D/model.so --tokens $D/tokens.json --json -n 1 " + options);
     EXPECT_EQ(result.status, status) << options;
     EXPECT_EQ(result.err.rfind("samba-run: error: ", 0), 0u) << result.err;
     EXPECT_NE(result.err.find(part), std::string::npos) << result.err << "\n  lacks: " << part;
     EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
-    EXPECT_EQ(result.out, "");
   }
 };
 
@@ -39,15 +42,15 @@ TEST_F(RunDevice, TheSameEverywhere) {
         "--device=virtual:arch=90 --chunk 3", "--device=virtual --speculate=lookup:2"})
     EXPECT_EQ(tokens(options), expected) << options;
   Result result = shell(folder, "SAMBA_LIBCUDA=$VGPU $RUN $D/model.so --tokens $D/tokens.json -n 12 --ignore-eos "
-                                "--device=cuda:0 --check");
-  EXPECT_EQ(result.out, expected) << result.err;
+                                "--json --device=cuda:0 --check");
+  EXPECT_EQ(tokensOf(result), expected);
 }
 
 TEST_F(RunDevice, StatesCachesAndDumps) {
   auto both = [&](const std::string &options) {
     for (const char *device : {"cpu", "virtual"}) {
       ::setenv("DEVICE", device, 1);
-      Result result = shell(folder, "$RUN $D/model.so --tokens $D/tokens.json --device=$DEVICE " + options);
+      Result result = shell(folder, "$RUN $D/model.so --tokens $D/tokens.json --json --device=$DEVICE " + options);
       ASSERT_EQ(result.status, 0) << options << result.err;
     }
   };
@@ -58,10 +61,10 @@ TEST_F(RunDevice, StatesCachesAndDumps) {
   EXPECT_EQ(readBytes(folder / "cpu.hidden"), readBytes(folder / "virtual.hidden"));
   EXPECT_EQ(readBytes(folder / "cpu.fields"), readBytes(folder / "virtual.fields"));
   // A state of one device, continued on the other.
-  Result onCpu = shell(folder, "$RUN $D/model.so --load-state $D/virtual.state -n 9 --device=cpu --ignore-eos");
-  Result onGpu = shell(folder, "$RUN $D/model.so --load-state $D/cpu.state -n 9 --device=virtual --ignore-eos");
-  EXPECT_EQ(onCpu.out, onGpu.out) << onCpu.err << onGpu.err;
-  EXPECT_NE(onCpu.out, "");
+  Result onCpu = shell(folder, "$RUN $D/model.so --load-state $D/virtual.state -n 9 --device=cpu --ignore-eos --json");
+  Result onGpu = shell(folder, "$RUN $D/model.so --load-state $D/cpu.state -n 9 --device=virtual --ignore-eos --json");
+  EXPECT_EQ(onCpu.status, 0) << onCpu.err;
+  EXPECT_EQ(tokensOf(onCpu), tokensOf(onGpu));
   both("-n 2 --prompt-cache $D/cache"); // the second one goes on from the first one's
   both("-n 2 --prompt-cache $D/cache");
 }
@@ -82,7 +85,7 @@ TEST_F(RunDevice, Counters) {
   tokens("--device=virtual --counters=" + folder / "counters.json");
   auto counters = nlohmann::json::parse(readBytes(folder / "counters.json"));
   EXPECT_EQ(counters["head"]["launches"], 12); // the last token is not fed
-  Result result = shell(folder, "$RUN $D/model.so --tokens $D/tokens.json -n 1 --device=virtual --counters");
+  Result result = shell(folder, "$RUN $D/model.so --tokens $D/tokens.json -n 1 --json --device=virtual --counters");
   EXPECT_EQ(nlohmann::json::parse(result.err)["head"]["launches"], 1);
 }
 
