@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "passes/KernelFusion.h"
 #include "passes/Passes.h"
 
@@ -31,10 +32,22 @@ struct FuseHead : public samba::impl::SambaFuseHeadBase<FuseHead> {
       return isa<LinearOp>(op) &&
              llvm::any_of(kernel->getUsers(), [](Operation *user) { return isa<func::ReturnOp>(user); });
     };
+    // A rounding of the norm has a kernel of its own if a probe sees the norm too.
+    auto leadsToHead = [&](Operation *op) {
+      return llvm::any_of(op->getParentOfType<KernelOp>()->getUsers(), [&](Operation *user) {
+        auto kernel = dyn_cast<KernelOp>(user);
+        return kernel && llvm::any_of(kernel.getBody().front(), [&](Operation &inner) { return isHead(&inner); });
+      });
+    };
+    fuser.fuse([&](const FusionEdge &edge) {
+      auto rounding = dyn_cast<arith::TruncFOp>(edge.use->getOwner());
+      return isa<RmsNormOp>(edge.producer) && rounding && leadsToHead(rounding);
+    });
     fuser.fuse([&](const FusionEdge &edge) { return isa<RmsNormOp>(edge.producer) && isHead(edge.use->getOwner()); });
     fuser.fuse([&](const FusionEdge &edge) {
       auto norm = dyn_cast<RmsNormOp>(edge.use->getOwner());
-      return isa<GatherRowsOp>(edge.producer) && norm && llvm::any_of(norm->getUsers(), isHead);
+      return isa<GatherRowsOp>(edge.producer) && norm &&
+             llvm::any_of(norm->getParentOp()->getRegion(0).front(), [&](Operation &inner) { return isHead(&inner); });
     });
   }
 };

@@ -16,6 +16,7 @@
 #include "lowering/cpu/AttentionRow.h"
 #include "lowering/cpu/AttentionTile.h"
 #include "lowering/cpu/Kernels.h"
+#include "lowering/cpu/LoopTable.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -93,6 +94,9 @@ void emitRingWrite(Emitter &e, const AttentionBuffers &a, const StateBuffer &key
 void samba::emitAttention(Emitter &e, const AttentionBuffers &buffers, const StateBuffer &keys,
                           const StateBuffer &values) {
   emitQueries(e, buffers, keys, values);
+  int64_t width = cast<MemRefType>(buffers.k.getType()).getDimSize(1);
+  if (e.loopInfo)
+    e.loopInfo = describeCopy(e.loopInfo, 2 * width * int64_t(sizeof(float)), "new keys and values enter the ring");
   emitRingWrite(e, buffers, keys, values);
 }
 

@@ -183,6 +183,20 @@ static void emitProbe(Emitter &e, Value call, Value memory, Value number) {
   });
 }
 
+void FunctionLowering::copy(Value from, Value to, StringRef why) {
+  auto type = cast<MemRefType>(to.getType());
+  StringRef name = kernelName.empty() ? source.getSymName() : kernelName;
+  name.consume_back(".samba");
+  auto number = [&](int64_t value) { return e.b.getI64IntegerAttr(value); };
+  DictionaryAttr plain = e.b.getDictionaryAttr({{"name", e.b.getStringAttr(name)},
+                                                {"op", e.b.getStringAttr("copy")},
+                                                {"flops", number(0)},
+                                                {"exps", number(0)},
+                                                {"weight_bytes", number(0)}});
+  e.loopInfo = describeCopy(plain, type.getDimSize(1) * type.getElementTypeBitWidth() / 8, why);
+  emitCopy(e, from, to);
+}
+
 //===----------------------------------------------------------------------===//
 // Kernels, calls, results and probes
 //===----------------------------------------------------------------------===//
@@ -215,7 +229,8 @@ LogicalResult FunctionLowering::lowerKernel(KernelOp kernel) {
       buffers[result] = buffer(value);
     } else { // an argument, a view, or yielded twice
       Value from = buffer(value);
-      emitCopy(e, from, destination(result, e.rows(from)));
+      copy(from, destination(result, e.rows(from)),
+           "a result of the kernel is its argument, a slice, or another result");
     }
   }
   return success();
@@ -282,7 +297,7 @@ LogicalResult FunctionLowering::lowerReturn(func::ReturnOp op) {
     }
     auto planned = plan.results.find(value);
     if (planned == plan.results.end() || planned->second != i)
-      emitCopy(e, buffer(value), resultBuffers[i]);
+      copy(buffer(value), resultBuffers[i], "a result of the function is its argument, a slice, or another result");
   }
   func::ReturnOp::create(e.b, e.loc);
   return success();

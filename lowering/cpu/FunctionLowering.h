@@ -65,6 +65,9 @@ private:
   mlir::Value destination(mlir::Value value, mlir::Value rows);
   mlir::Value arenaView(int64_t offset, mlir::MemRefType type, mlir::Value rows);
 
+  /// Where nothing but the place of a value is wrong: copies it, and says why in the table of loops.
+  void copy(mlir::Value from, mlir::Value to, llvm::StringRef why);
+
   // ---- Operations.
   mlir::LogicalResult lowerOp(mlir::Operation *op);
   mlir::LogicalResult lowerKernel(KernelOp kernel);

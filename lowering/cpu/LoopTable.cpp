@@ -61,6 +61,14 @@ DictionaryAttr samba::describeGate(const FusedGate &fused, SwigluOp swiglu, Stri
                               {"epilogue_flops", b.getI64IntegerAttr(swish.flops)}});
 }
 
+DictionaryAttr samba::describeCopy(DictionaryAttr description, int64_t bytes, StringRef why) {
+  Builder b(description.getContext());
+  NamedAttrList entries(description);
+  entries.set("copied_bytes", b.getI64IntegerAttr(bytes));
+  entries.set("copied", b.getStringAttr(why));
+  return entries.getDictionary(description.getContext());
+}
+
 // Probes have no place in the table: profiles are taken without them.
 void samba::recordLoopTable(ModuleOp module) {
   Builder b(module.getContext());

@@ -23,6 +23,11 @@ LogicalResult FunctionLowering::expectLayout(Operation *op, StringRef what, Valu
                            << weight.getType() << " (run samba-pack-weights)";
 }
 
+static int64_t rowBytes(Value value) {
+  MemRefType type = memoryType(value);
+  return type.getDimSize(1) * type.getElementTypeBitWidth() / 8;
+}
+
 LogicalResult FunctionLowering::lowerOp(Operation *op) {
   e.loopInfo = isa<CostOpInterface>(op) || isa<arith::ArithDialect>(op->getDialect())
                    ? describeLoops(op, kernelName.empty() ? op->getName().stripDialect() : kernelName)
@@ -47,12 +52,14 @@ LogicalResult FunctionLowering::lowerOp(Operation *op) {
       })
       .Case([&](EmbeddingOp op) {
         Value tokens = buffer(op.getTokens());
+        e.loopInfo = describeCopy(e.loopInfo, rowBytes(op.getResult()), "rows of the table are looked up");
         emitEmbedding(e, tokens, buffer(op.getTable()), encodingOf(op.getTable()),
                       destination(op.getResult(), e.rows(tokens)));
         return success();
       })
       .Case([&](GatherRowsOp op) {
         Value rows = buffer(op.getRows());
+        e.loopInfo = describeCopy(e.loopInfo, rowBytes(op.getResult()), "rows whose logits are wanted are gathered");
         emitGatherRows(e, buffer(op.getX()), rows, destination(op.getResult(), e.rows(rows)));
         return success();
       })
@@ -83,6 +90,7 @@ LogicalResult FunctionLowering::lowerOp(Operation *op) {
         if (!isRows(op.getResult()))
           return op.emitOpError() << "expected rows of activations, got " << op.getType();
         Value x = buffer(op.getIn());
+        e.loopInfo = describeCopy(e.loopInfo, rowBytes(op.getResult()), "it is rounded, and read in both types");
         emitCopy(e, x, destination(op.getResult(), e.rows(x)));
         return success();
       })

@@ -21,6 +21,24 @@ func.func @head(%x: tensor<?x32xf32>, %rows: tensor<?xi64>, %n: tensor<32xf32>, 
   return %2 : tensor<?x16xf32>
 }
 
+// The logits are products of rounded rows, and the probe sees them before: the rounding comes along.
+// CHECK-LABEL: func.func @rounded
+func.func @rounded(%x: tensor<?x32xf32>, %rows: tensor<?xi64>, %n: tensor<32xf32>, %w: tensor<16x32xbf16>) -> tensor<?x16xf32> {
+  // CHECK: %[[K:.*]]:2 = samba.kernel "gather_rows+rms_norm+truncf+linear"
+  // CHECK-NEXT: samba.gather_rows
+  // CHECK-NEXT: %[[H:.*]] = samba.rms_norm
+  // CHECK-NEXT: arith.truncf %[[H]]
+  // CHECK-NEXT: %[[L:.*]] = samba.linear
+  // CHECK-NEXT: samba.yield %[[H]], %[[L]]
+  // CHECK: samba.probe %[[K]]#0
+  %0 = samba.gather_rows %x, %rows : tensor<?x32xf32>, tensor<?xi64> -> tensor<?x32xf32>
+  %1 = samba.rms_norm %0, %n {eps = 1.0e-5 : f32} : tensor<?x32xf32>, tensor<32xf32>
+  samba.probe %1, "norm_f", 0 : tensor<?x32xf32>
+  %2 = arith.truncf %1 : tensor<?x32xf32> to tensor<?x32xbf16>
+  %3 = samba.linear %2, %w : tensor<?x32xbf16>, tensor<16x32xbf16> -> tensor<?x16xf32>
+  return %3 : tensor<?x16xf32>
+}
+
 // CHECK-LABEL: func.func private @block
 func.func private @block(%x: tensor<?x32xf32>, %n: tensor<32xf32>, %w: tensor<16x32xf32>) -> tensor<?x16xf32> {
   // CHECK: samba.kernel "rms_norm"

@@ -11,6 +11,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/OperationSupport.h"
 #include "mlir/Pass/PassRegistry.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
@@ -72,7 +73,7 @@ llvm::Error samba::runStep(ModuleOp module, const PassStep &step) {
   llvm::raw_string_ostream stream(messages);
   llvm::StringRef inner = llvm::StringRef(step.pipeline).drop_front(strlen("builtin.module(")).drop_back();
   if (failed(parsePassPipeline(inner, pm, stream)))
-    return llvm::createStringError("pass " + step.pass + ": " + llvm::StringRef(messages).rtrim());
+    return llvm::createStringError("pass " + step.pass + ": " + llvm::StringRef(messages).split('\n').first);
   if (failed(pm.run(module)))
     return llvm::createStringError("pass " + step.pass + " failed");
   return llvm::Error::success();
@@ -193,14 +194,33 @@ llvm::Expected<std::string> PassChecker::writeReproducer(ModuleOp before, Module
   std::string lengths;
   for (int64_t length : options.execution.lengths)
     lengths += (lengths.empty() ? "" : ",") + std::to_string(length);
-  std::string command =
-      "#!/bin/sh\n# Shows the miscompile again: " + step.pass +
-      " is the pass. Inputs and weights are made from the seed.\ncd \"$(dirname \"$0\")\"\n" +
-      llvm::formatv("exec samba-opt before.mlir {0}--pass-pipeline='{1}' --check-each-pass={2} "
-                    "--check-seed={3} --check-segments={4}{5} -o /dev/null\n",
-                    options.plugins, pipeline, options.execution.f64 ? "f64" : "f32", options.execution.seed, lengths,
-                    options.weightsFile.empty() ? "" : " --check-weights=" + options.weightsFile)
-          .str();
+  std::vector<std::string> arguments;
+  for (llvm::StringRef plugin : llvm::split(llvm::StringRef(options.plugins).trim(), ' '))
+    if (!plugin.empty())
+      arguments.push_back(plugin.str());
+  arguments.push_back("--pass-pipeline=" + pipeline);
+  arguments.push_back(std::string("--check-each-pass=") + (options.execution.f64 ? "f64" : "f32"));
+  arguments.push_back("--check-seed=" + std::to_string(options.execution.seed));
+  arguments.push_back("--check-segments=" + lengths);
+  if (!options.weightsFile.empty())
+    arguments.push_back("--check-weights=" + options.weightsFile);
+  // For a shell, and, quoted otherwise, for tools that read options from a file.
+  std::string command = "#!/bin/sh\n# Shows the miscompile again: " + step.pass +
+                        " is the pass. Inputs and weights are made from the seed.\ncd \"$(dirname \"$0\")\"\n"
+                        "exec samba-opt before.mlir",
+              list;
+  for (const std::string &argument : arguments) {
+    llvm::StringRef text = argument;
+    bool plain = text.find_first_of(" (){}") == llvm::StringRef::npos;
+    command += plain ? " " + argument : " " + text.split('=').first.str() + "='" + text.split('=').second.str() + "'";
+    list += "\"";
+    for (char c : argument)
+      list += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+    list += "\"\n";
+  }
+  command += " -o /dev/null\n";
+  if (llvm::Error error = writeText(file("options"), list))
+    return std::move(error);
   if (llvm::Error error = writeText(file("before.mlir"), textOf(samba ? before : *lastSamba)))
     return std::move(error);
   if (llvm::Error error = writeText(file("after.mlir"), textOf(after)))

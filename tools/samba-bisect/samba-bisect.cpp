@@ -17,12 +17,14 @@
 #include "lowering/cpu/Target.h"
 #include "mlir/IR/Action.h"
 #include "mlir/IR/Remarks.h"
-#include "mlir/Parser/Parser.h"
-#include "mlir/Tools/Plugins/PassPlugin.h"
 #include "passes/KernelFusion.h"
 #include "passes/Pipelines.h"
+#include "tools/CommandLine.h"
+#include "tools/ModuleFile.h"
+#include "tools/Plugins.h"
 #include "tools/Registration.h"
 #include "tools/check/CheckCommandLine.h"
+#include "tools/check/PipelineCheck.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
@@ -98,35 +100,22 @@ public:
 private:
   /// Whether the first `count` passes change the results beyond the tolerance.
   llvm::Expected<bool> isBad(size_t count) {
-    OwningOpRef<ModuleOp> copy = module.clone(), planned = module.clone();
     limit.seen = 0;
     limit.last.clear();
-    double tolerance = options.execution.f64 ? 1e-9 : 2e-5;
-    for (size_t i = 0; i < count; ++i) {
-      limit.counting = i + 1 == count;
-      llvm::Error error = runStep(*copy, steps[i]);
+    size_t started = 0;
+    auto runLimited = [&](ModuleOp changed, const PassStep &step) {
+      limit.counting = ++started == count;
+      llvm::Error error = runStep(changed, step);
       limit.counting = false;
-      if (error)
-        return llvm::createStringError("after " + llvm::Twine(i) + " passes: " + toString(std::move(error)));
-      if (formOf(*copy) == ModuleForm::Samba)
-        planned = copy->clone();
-    }
-    bool narrow = false;
-    planned->walk([&](WeightOp weight) { narrow |= !weight.getTensorType().getElementType().isF32(); });
-    if (narrow)
-      tolerance = 0.1;
-    else if (formOf(*copy) != ModuleForm::Samba)
-      tolerance = 2e-4;
-    auto runs = execution->run(*copy, *planned);
-    if (!runs) {
-      verdict = "the module cannot be executed any more: " + toString(runs.takeError());
-      return true;
-    }
-    std::string where = firstExceeding(reference, *runs, tolerance);
-    verdict = where.empty() ? "the results are the same within the tolerance"
-                            : "the results differ, first at '" + where + "'";
-    llvm::errs() << llvm::formatv("{0} passes: {1}\n", count, verdict);
-    return !where.empty();
+      return error;
+    };
+    auto found = checkPipeline(*execution, reference, module, llvm::ArrayRef(steps).take_front(count), runLimited);
+    if (!found)
+      return found.takeError();
+    verdict = found->text;
+    if (found->verdict != Verdict::NotExecutable)
+      llvm::errs() << llvm::formatv("{0} passes: {1}\n", count, verdict);
+    return found->verdict != Verdict::Same;
   }
 
   /// Of the last of `count` passes, the first rewrite that breaks the model.
@@ -195,30 +184,26 @@ llvm::Expected<std::vector<PassStep>> compilerSteps(MLIRContext &context, llvm::
   return stepsOf(pm);
 }
 
-llvm::Error bisect(int argc, char **argv) {
-  cl::opt<std::string> input(cl::Positional, cl::Required, cl::desc("FILE.mlir or MODEL_DIR"));
-  cl::opt<std::string> pipeline("pass-pipeline", cl::desc("Passes (default: those of samba-compile)"));
-  cl::alias pipelineAlias("pipeline", cl::aliasopt(pipeline), cl::desc("The same"));
-  cl::opt<std::string> fusion("fusion", cl::desc("Fusions of the default pipeline, as for samba-compile"),
-                              cl::init("default"));
-  cl::list<std::string> plugins("load-pass-plugin", cl::desc("Plugin with passes"));
+struct CommandLine {
+  cl::opt<std::string> input{cl::Positional, cl::Required, cl::desc("FILE.mlir or MODEL_DIR")};
+  cl::opt<std::string> pipeline{"pass-pipeline", cl::desc("Passes (default: those of samba-compile)")};
+  cl::alias pipelineAlias{"pipeline", cl::aliasopt(pipeline), cl::desc("The same")};
+  cl::opt<std::string> fusion{"fusion", cl::desc("Fusions of the default pipeline, as for samba-compile"),
+                              cl::init("default")};
+  cl::list<std::string> passPlugins{"load-pass-plugin", cl::desc("Plugin with passes"), cl::value_desc("file.so")};
+  cl::list<std::string> dialectPlugins{"load-dialect-plugin", cl::desc("Plugin with dialects"),
+                                       cl::value_desc("file.so")};
   CheckCommandLine check;
-  cl::ParseCommandLineOptions(argc, argv, "samba-bisect: finds the pass, and the rewrite, that broke a model\n");
+};
 
-  for (const std::string &path : plugins) {
-    llvm::Expected<PassPlugin> plugin = PassPlugin::load(path);
-    if (!plugin)
-      return plugin.takeError();
-    plugin->registerPassRegistryCallbacks();
-  }
-  llvm::Expected<CheckOptions> options = check.read(argc, argv);
-  if (!options)
-    return options.takeError();
-
+llvm::Error bisect(const CommandLine &line, const CheckOptions &options) {
   DialectRegistry registry;
   registerDialects(registry);
+  if (llvm::Error error = Plugins{line.passPlugins, line.dialectPlugins}.load(registry))
+    return error;
   MLIRContext context(registry);
   context.disableMultithreading();
+  const std::string &input = line.input, &pipeline = line.pipeline;
   std::unique_ptr<Checkpoint> checkpoint;
   OwningOpRef<ModuleOp> module;
   if (llvm::sys::fs::is_directory(input)) {
@@ -227,26 +212,37 @@ llvm::Error bisect(int argc, char **argv) {
       return imported.takeError();
     module = std::move(*imported);
   } else {
-    module = parseSourceFile<ModuleOp>(input, ParserConfig(&context));
-    if (!module)
-      return llvm::createStringError("'" + input + "' is not a module");
+    llvm::Expected<OwningOpRef<ModuleOp>> read = readModuleFile(context, input);
+    if (!read)
+      return read.takeError();
+    module = std::move(*read);
   }
   llvm::Expected<std::vector<PassStep>> steps =
-      pipeline.empty() ? compilerSteps(context, fusion, options->execution.target) : stepsOf(pipeline);
+      pipeline.empty() ? compilerSteps(context, line.fusion, options.execution.target) : stepsOf(pipeline);
   if (!steps)
     return steps.takeError();
-  return Bisection(context, *module, std::move(*steps), *options).run(checkpoint.get());
+  return Bisection(context, *module, std::move(*steps), options).run(checkpoint.get());
 }
 
 } // namespace
+
+static int fail(llvm::Error error, int code) {
+  llvm::errs() << "samba-bisect: error: " << toString(std::move(error)) << "\n";
+  return code;
+}
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   registerPasses();
   registerCpuPipelines();
-  if (llvm::Error error = bisect(argc, argv)) {
-    llvm::errs() << "samba-bisect: error: " << toString(std::move(error)) << "\n";
-    return 1;
-  }
+  CommandLine line;
+  if (llvm::Error error =
+          readCommandLine(argc, argv, "samba-bisect: finds the pass, and the rewrite, that broke a model\n"))
+    return fail(std::move(error), 2);
+  llvm::Expected<CheckOptions> options = line.check.read(argc, argv);
+  if (!options)
+    return fail(options.takeError(), 2);
+  if (llvm::Error error = bisect(line, *options))
+    return fail(std::move(error), 1);
   return 0;
 }

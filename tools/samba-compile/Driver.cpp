@@ -11,12 +11,13 @@
 #include "frontend/TokenizerConfig.h"
 #include "frontend/TorchFile.h"
 #include "frontend/families/Families.h"
+#include "lowering/cpu/CopyReport.h"
 #include "lowering/emit/Artefact.h"
 #include "lowering/emit/DiagnosticCapture.h"
 #include "lowering/emit/Linker.h"
 #include "lowering/emit/ObjectEmitter.h"
 #include "lowering/emit/OutputFile.h"
-#include "mlir/Parser/Parser.h"
+#include "tools/ModuleFile.h"
 #include "tools/Registration.h"
 #include "tools/samba-compile/CudaCode.h"
 #include "tools/samba-compile/FusionReport.h"
@@ -82,6 +83,8 @@ public:
         return error;
       if (llvm::Error error = applyScheduleAfter(phase))
         return error;
+      if (phase == Phase::Lower && options.copies)
+        llvm::errs() << copyReport(*module);
     }
     if (cudaModule)
       if (llvm::Error error = lowerForCuda())
@@ -196,12 +199,11 @@ private:
   }
 
   llvm::Error parseModule() {
-    DiagnosticCapture diagnostics(&context);
-    auto buffer = llvm::MemoryBuffer::getFile(options.input);
-    if (!buffer)
-      return llvm::createStringError("cannot read '" + options.input + "': " + buffer.getError().message());
-    module = parseSourceString<ModuleOp>((*buffer)->getBuffer(), ParserConfig(&context), options.input);
-    return module ? llvm::Error::success() : diagnostics.takeError("'" + options.input + "' is not a module");
+    llvm::Expected<OwningOpRef<ModuleOp>> read = readModuleFile(context, options.input);
+    if (!read)
+      return read.takeError();
+    module = std::move(*read);
+    return llvm::Error::success();
   }
 
   llvm::Error findTargets() {

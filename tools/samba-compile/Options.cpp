@@ -119,6 +119,8 @@ struct CommandLine {
                                cl::value_desc("n"), cl::cat(category)};
   cl::opt<bool> splitWeights{"split-weights", cl::desc("Write the weights to a file of their own, <file>.weights"),
                              cl::cat(category)};
+  cl::opt<bool> copies{"copies", cl::desc("Say on standard error what a step copies, how much and why"),
+                       cl::cat(category)};
   cl::opt<bool> verbose{"verbose", cl::desc("Report each phase on standard error"), cl::cat(category)};
   cl::opt<bool> quiet{"quiet", cl::desc("Print nothing but errors"), cl::cat(category)};
   cl::opt<bool> json{"json", cl::desc("Print the summary as JSON on standard output: times in seconds, sizes in bytes"),
@@ -282,6 +284,8 @@ llvm::Error check(const CommandLine &line, const CompileOptions &options) {
   if ((stopsBefore || (!options.compileTo && options.emission == Emission::Samba)) &&
       (!options.report.empty() || !options.remarks.empty()))
     return llvm::createStringError("--report and --remarks are about phase 'fuse', which is not reached");
+  if (options.copies && (lastPhase(options) < Phase::Lower || (resumed && *options.compileFrom >= Phase::Lower)))
+    return llvm::createStringError("--copies is about phase 'lower', which is not run");
   if (given(line.scheduleAfter) && options.schedule.empty())
     return llvm::createStringError("--schedule-after is for --schedule");
   if (!options.schedule.empty()) {
@@ -351,6 +355,7 @@ llvm::Expected<CompileOptions> samba::parseCommandLine(int argc, char **argv) {
   options.plugins.dialects = line.dialectPlugins;
   options.cpuGiven = line.cpu.getNumOccurrences() > 0;
   options.splitWeights = line.splitWeights;
+  options.copies = line.copies;
   options.verbose = line.verbose;
   options.quiet = line.quiet;
   options.json = line.json;

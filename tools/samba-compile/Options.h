@@ -42,6 +42,7 @@ struct CompileOptions {
   int64_t context = 0;       // tokens; 0: what the model says
   unsigned threads = 0;      // 0: one for each processor
   bool splitWeights = false;
+  bool copies = false; // report what a step copies
   bool verbose = false, quiet = false, json = false;
   std::string programPath; // of samba-compile itself
 

@@ -21,8 +21,8 @@ namespace {
 /// the rotary table, then weights and states in the order in which operations ask for them.
 class BlockBuilder {
 public:
-  BlockBuilder(OpBuilder &builder, reference::Random &random, StringRef name, int64_t width, int64_t headDim)
-      : b(builder), random(random), loc(builder.getUnknownLoc()), headDim(headDim) {
+  BlockBuilder(OpBuilder &builder, reference::Random &random, StringRef name, int64_t width, int64_t headDim, bool wide)
+      : b(builder), random(random), loc(builder.getUnknownLoc()), headDim(headDim), wide(wide) {
     Type index = RankedTensorType::get({ShapedType::kDynamic}, b.getI64Type());
     SmallVector<Type> types = {rowsType(width), index, index, rowsType(headDim)};
     function = func::FuncOp::create(b, loc, name, b.getFunctionType(types, {rowsType(width)}));
@@ -85,7 +85,7 @@ private:
   }
 
   Value gate(Value from) {
-    int64_t width = pick({1, 3, 8, 16, 20});
+    int64_t width = wide ? pick({64, 65, 96}) : pick({1, 3, 8, 16, 20, 32});
     if (random.below(2)) {
       Value first = linear(from, width), second = linear(from, width);
       return SwigluOp::create(b, loc, first.getType(), first, second);
@@ -142,7 +142,7 @@ private:
     case 0:
       return norm(from);
     case 1:
-      return linear(random.below(2) ? norm(from) : from, pick({1, 5, 8, 16, 33}));
+      return linear(random.below(2) ? norm(from) : from, wide ? pick({5, 64, 70}) : pick({1, 5, 8, 16, 33}));
     case 2:
       return gate(random.below(2) ? norm(from) : from);
     case 3:
@@ -160,6 +160,7 @@ private:
   reference::Random &random;
   Location loc;
   int64_t headDim;
+  bool wide;
   func::FuncOp function;
   Value x, segments, positions, table, tokens;
   SmallVector<Value> newStates;
@@ -167,19 +168,21 @@ private:
 
 } // namespace
 
-OwningOpRef<ModuleOp> samba::randomModule(MLIRContext &context, reference::Random &random) {
+OwningOpRef<ModuleOp> samba::randomModule(MLIRContext &context, reference::Random &random, bool wide) {
   context.loadDialect<SambaDialect, func::FuncDialect, arith::ArithDialect, tensor::TensorDialect>();
   OpBuilder b(&context);
   Location loc = b.getUnknownLoc();
   OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
   int64_t widths[] = {3, 4, 8, 12, 16, 17}, headDims[] = {2, 4, 6, 8};
-  int64_t width = widths[random.below(std::size(widths))], headDim = headDims[random.below(std::size(headDims))];
+  int64_t wideWidths[] = {64, 72, 80}; // one group, and one group and a part
+  int64_t width = wide ? wideWidths[random.below(std::size(wideWidths))] : widths[random.below(std::size(widths))];
+  int64_t headDim = headDims[random.below(std::size(headDims))];
   int64_t vocabulary = 5 + random.below(30);
 
   SmallVector<func::FuncOp> blocks;
   for (int64_t i = 0, count = 1 + random.below(3); i < count; ++i) {
     b.setInsertionPointToEnd(module->getBody());
-    blocks.push_back(BlockBuilder(b, random, "block" + std::to_string(i), width, headDim).build());
+    blocks.push_back(BlockBuilder(b, random, "block" + std::to_string(i), width, headDim, wide).build());
   }
   SmallVector<func::FuncOp> layers;
   for (func::FuncOp block : blocks)

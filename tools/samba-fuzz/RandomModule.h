@@ -17,8 +17,9 @@ namespace samba {
 /// A module of the kind that the importer makes, and every lowering accepts: a public function `step` that embeds
 /// tokens, calls private blocks, each with weights and states of its own, and computes logits. The blocks hold random
 /// operations of all kinds, on odd sizes: one head, windows of one slot, two taps, one state. The same generator state
-/// gives the same module.
-mlir::OwningOpRef<mlir::ModuleOp> randomModule(mlir::MLIRContext &context, reference::Random &random);
+/// gives the same module. A `wide` one has rows of at least 64 elements, which matrices need to be quantised.
+mlir::OwningOpRef<mlir::ModuleOp> randomModule(mlir::MLIRContext &context, reference::Random &random,
+                                               bool wide = false);
 
 } // namespace samba
 
