@@ -196,7 +196,7 @@ struct CommandLine {
   CheckCommandLine check;
 };
 
-llvm::Error bisect(const CommandLine &line, const CheckOptions &options) {
+llvm::Error bisect(CommandLine &line, const CheckOptions &options) {
   DialectRegistry registry;
   registerDialects(registry);
   if (llvm::Error error = Plugins{line.passPlugins, line.dialectPlugins}.load(registry))

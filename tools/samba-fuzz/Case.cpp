@@ -50,7 +50,7 @@ static llvm::Error runPasses(ModuleOp module, llvm::function_ref<LogicalResult(P
 }
 
 int64_t Case::functions() const {
-  auto range = module->getOps<func::FuncOp>();
+  auto range = module.get().getOps<func::FuncOp>();
   return std::distance(range.begin(), range.end());
 }
 
@@ -84,7 +84,7 @@ llvm::Expected<Case> samba::makeCase(MLIRContext &context, uint64_t seed, int64_
 /// Runs the passes one by one to find the one that changes what the module computes.
 static llvm::Error blame(const Case &test, const Execution &execution, llvm::ArrayRef<FunctionRun> before,
                          llvm::StringRef pipeline) {
-  OwningOpRef<ModuleOp> module = test.module->clone();
+  OwningOpRef<ModuleOp> module = test.module.get().clone();
   for (const PassStep &step : llvm::cantFail(stepsOf(pipeline))) {
     if (llvm::Error error = runStep(*module, step))
       return error;
@@ -130,15 +130,15 @@ static llvm::Error lowerAndRun(const Case &test, const Execution &execution, llv
 }
 
 llvm::Error samba::runCase(const Case &test, Depth depth) {
-  auto execution = Execution::create(*test.module, test.execution);
+  auto execution = Execution::create(test.module.get(), test.execution);
   if (!execution)
     return execution.takeError();
-  auto before = (*execution)->run(*test.module, *test.module);
+  auto before = (*execution)->run(test.module.get(), test.module.get());
   if (!before)
     return before.takeError();
   OwningOpRef<ModuleOp> module;
   for (const std::string &pipeline : test.pipelines) {
-    module = test.module->clone();
+    module = test.module.get().clone();
     llvm::StringRef inner = llvm::StringRef(pipeline).drop_front(strlen("builtin.module(")).drop_back();
     llvm::Error error = runPasses(*module, [&](PassManager &pm) { return parsePassPipeline(inner, pm); });
     if (error)

@@ -57,7 +57,7 @@ void print(const Case &test) {
   for (int64_t length : test.execution.lengths)
     llvm::outs() << " " << length;
   llvm::outs() << "\n";
-  ModuleOp(*test.module).print(llvm::outs());
+  ModuleOp(test.module.get()).print(llvm::outs());
   llvm::outs().flush();
 }
 

@@ -10,6 +10,8 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
 #include "tools/samba-reduce/Reductions.h"
+#include <csignal>
+#include <cstdio>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -40,6 +42,11 @@ bool Reducer::isInteresting(ModuleOp candidate, llvm::ArrayRef<PassStep> passes)
   if (child < 0)
     return false;
   if (child == 0) {
+    // A crash is an answer like any other: without a report, and without LLVM's clearing up, which removes files.
+    for (int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGALRM})
+      std::signal(signal, SIG_DFL);
+    if (!std::freopen("/dev/null", "w", stderr))
+      ::_exit(1);
     ::alarm(kSecondsPerAttempt);
     llvm::Expected<PipelineVerdict> found = check(candidate, passes);
     bool same = bool(found) && found->verdict == wanted;

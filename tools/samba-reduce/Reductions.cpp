@@ -72,6 +72,36 @@ bool dropResult(ModuleOp module, size_t place) {
   return succeeded(function.eraseResults(erased));
 }
 
+/// Operands of what computes a result, which could be returned in its place.
+struct Earlier {
+  func::FuncOp function;
+  unsigned number;
+  Value value;
+};
+
+SmallVector<Earlier> earlier(ModuleOp module) {
+  SmallVector<Earlier> found;
+  for (func::FuncOp function : functions(module)) {
+    if (!function.isPublic())
+      continue;
+    for (OpOperand &result : function.getBody().front().getTerminator()->getOpOperands())
+      if (Operation *op = result.get().getDefiningOp(); op && isa<RankedTensorType>(result.get().getType()))
+        for (Value operand : op->getOperands())
+          if (auto type = dyn_cast<RankedTensorType>(operand.getType()); type && type.isDynamicDim(0))
+            found.push_back({function, result.getOperandNumber(), operand});
+  }
+  return found;
+}
+
+bool returnEarlier(ModuleOp module, size_t place) {
+  auto [function, number, value] = earlier(module)[place];
+  Operation *terminator = function.getBody().front().getTerminator();
+  terminator->setOperand(number, value);
+  function.setFunctionType(
+      FunctionType::get(module.getContext(), function.getArgumentTypes(), terminator->getOperandTypes()));
+  return true;
+}
+
 //===----------------------------------------------------------------------===//
 // Operations
 //===----------------------------------------------------------------------===//
@@ -236,6 +266,7 @@ template <auto list> size_t countOf(ModuleOp module) { return list(module).size(
 constexpr Reduction kReductions[] = {
     {"keep one function", countFunctions, keepOneFunction},
     {"drop a result", countOf<returned>, dropResult},
+    {"return what a result is computed from", countOf<earlier>, returnEarlier},
     {"drop a probe", countOf<probes>, eraseProbe},
     {"make an argument of what is computed", countOf<replaceable>, makeArgument},
     {"bypass an operation", countOf<replaceable>, bypass},
@@ -252,7 +283,7 @@ void samba::removeDead(ModuleOp module) {
   for (bool changed = true; changed;) {
     changed = false;
     SmallVector<Operation *> dead;
-    module.walk<WalkOrder::PostOrder, ReverseIterator>([&](Operation *op) {
+    module.walk([&](Operation *op) {
       if (isReplaceable(op) || isa<LoadWeightOp>(op) || op->hasTrait<OpTrait::ConstantLike>())
         if (op->use_empty() && !isa<func::CallOp>(op))
           dead.push_back(op);

@@ -64,7 +64,7 @@ std::vector<std::string> expandFolders(llvm::ArrayRef<char *> arguments) {
   return expanded;
 }
 
-llvm::Error reduce(const CommandLine &line, const CheckOptions &options) {
+llvm::Error reduce(CommandLine &line, const CheckOptions &options) {
   DialectRegistry registry;
   registerDialects(registry);
   if (llvm::Error error = Plugins{line.passPlugins, line.dialectPlugins}.load(registry))
@@ -76,14 +76,14 @@ llvm::Error reduce(const CommandLine &line, const CheckOptions &options) {
   llvm::Expected<std::vector<PassStep>> steps = stepsOf(line.pipeline);
   if (!steps)
     return steps.takeError();
-  std::string message;
-  std::unique_ptr<llvm::ToolOutputFile> file = openOutputFile(line.output, &message);
-  if (!file)
-    return llvm::createStringError(message);
 
   Reducer reducer(**module, *steps, options);
   if (llvm::Error error = reducer.run())
     return error;
+  std::string message;
+  std::unique_ptr<llvm::ToolOutputFile> file = openOutputFile(line.output, &message);
+  if (!file)
+    return llvm::createStringError(message);
   file->os() << "// samba-opt THIS " << options.plugins << "--pass-pipeline='" << joinSteps(reducer.getSteps())
              << "' --check-each-pass=" << (options.execution.f64 ? "f64" : "f32") << "\n";
   reducer.getModule().print(file->os());
