@@ -131,7 +131,7 @@ KernelCost CostModel::costOfGroup(ArrayRef<Operation *> ops, Operation *whole) c
     cost.exps += opCost.exps;
     cost.stateBytes += opCost.stateBytes;
     if (isComputation(op) && !(whole && isEpilogue(op)))
-      cost.barriers += loopsOf(op);
+      cost.barriers += loopsOf(op, workload, own.tokens);
     for (OpOperand &operand : op->getOpOperands())
       if (!readsWhole(operand) && !isInside(operand.get().getDefiningOp()))
         count(operand.get(), opCost.gatheredBytes);

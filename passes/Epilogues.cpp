@@ -102,7 +102,33 @@ SwigluOp samba::gateOf(LinearOp linear) {
   return {};
 }
 
+RotaryOp samba::fusedRotation(RotaryOp rotary) {
+  Operation *definition = rotary.getX().getDefiningOp();
+  if (!isa<KernelOp>(rotary->getParentOp()) || definition)
+    return {};
+  for (RotaryOp other : rotary->getBlock()->getOps<RotaryOp>()) {
+    if (other == rotary)
+      return {};
+    if (other.getTable() == rotary.getTable() && !other.getX().getDefiningOp())
+      return other;
+  }
+  return {};
+}
+
+bool samba::isPrologue(RmsNormOp norm) {
+  if (!isa<KernelOp>(norm->getParentOp()))
+    return false;
+  arith::TruncFOp rounding = fusedRounding(norm.getResult());
+  Value rows = rounding ? rounding.getResult() : norm.getResult();
+  return !rows.use_empty() && llvm::all_of(rows.getUses(), [](OpOperand &use) {
+    auto linear = dyn_cast<LinearOp>(use.getOwner());
+    return linear && &use == &linear.getXMutable();
+  });
+}
+
 bool samba::isEpilogue(Operation *op) {
+  if (auto rotary = dyn_cast<RotaryOp>(op))
+    return bool(fusedRotation(rotary));
   if (isa<arith::TruncFOp>(op))
     return fusedRounding(op->getOperand(0)) == op;
   // The products of a gate are computed where the gate is.
@@ -114,7 +140,10 @@ bool samba::isEpilogue(Operation *op) {
          });
 }
 
-int64_t samba::loopsOf(Operation *op) {
-  // New keys enter the ring when all queries are done with the old ones.
-  return isa<SlidingWindowAttentionOp>(op) ? 2 : 1;
+int64_t samba::loopsOf(Operation *op, const Workload &workload, int64_t rows) {
+  if (auto norm = dyn_cast<RmsNormOp>(op); norm && isPrologue(norm))
+    return rows > kPrologueRows ? 1 : 0;
+  // New keys enter the ring when all queries are done with the old ones. One token alone replaces a key that it does
+  // not see.
+  return isa<SlidingWindowAttentionOp>(op) && workload.tokens > workload.segments ? 2 : 1;
 }

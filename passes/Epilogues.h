@@ -14,6 +14,7 @@
 #ifndef PASSES_EPILOGUES_H
 #define PASSES_EPILOGUES_H
 
+#include "dialect/Cost.h"
 #include "dialect/Samba.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include <optional>
@@ -44,11 +45,21 @@ std::optional<FusedGate> fusedGate(SwigluOp swiglu);
 /// The SwiGLU that a linear is computed for, or null.
 SwigluOp gateOf(LinearOp linear);
 
+/// The rotation of the same rows by the same table whose loop also computes this one; null if there is none before it.
+RotaryOp fusedRotation(RotaryOp rotary);
+
+/// Rows of which each thread computes all norms for itself, if only linears in the same kernel read them: that takes
+/// less time than a barrier. With more rows the norm has a loop.
+constexpr int64_t kPrologueRows = 4;
+/// Whether it is so with a norm.
+bool isPrologue(RmsNormOp norm);
+
 /// Whether an operation has no loop of its own, provided that it is in a kernel.
 bool isEpilogue(mlir::Operation *op);
 
-/// The parallel loops, each with a barrier, of an operation that is no epilogue.
-int64_t loopsOf(mlir::Operation *op);
+/// The parallel loops, each with a barrier, of an operation that is no epilogue, in a step of this size and with this
+/// many rows of its result.
+int64_t loopsOf(mlir::Operation *op, const Workload &workload, int64_t rows);
 
 } // namespace samba
 

@@ -9,7 +9,8 @@
 // at once go through a tile (AttentionTile.h), few one by one (AttentionRow.h). Either way a query meets its keys in
 // blocks with a running softmax (arXiv 1805.02867): first those of earlier steps, in the ring, then those of this
 // step, in the rows of k. Only after all queries are done do the new keys and values enter the ring, because earlier
-// tokens of a long segment still need what they replace.
+// tokens of a long segment still need what they replace. A token that is alone in its segment, as in generation,
+// replaces what it does not see, and writes at once: then a step has no second loop.
 //
 //===----------------------------------------------------------------------===//
 
@@ -24,6 +25,43 @@ using namespace mlir;
 using namespace samba;
 
 namespace {
+
+/// A token's key and value of one head enter the ring.
+void emitSlotWrite(Emitter &e, const AttentionBuffers &a, const StateBuffer &keys, const StateBuffer &values,
+                   Value sequence, Value row, Value group) {
+  ArrayRef<int64_t> shape = keys.type.getShape();
+  int64_t slots = shape[1], headDim = shape[2];
+  Value offset = e.sub(row, e.loadIndex(a.segments, sequence));
+  Value slot = e.remainder(e.add(e.loadIndex(a.positions, sequence), offset), slots);
+  Value groupColumn = e.mul(group, headDim);
+  for (auto [rows, state] : {std::pair(a.k, &keys), std::pair(a.v, &values)}) {
+    Value ring = state->slice(e, sequence), source = rows;
+    e.strips(headDim, e.target.lanes(), [&](Value column, int64_t lanes) {
+      e.store(e.load(source, {row, e.add(groupColumn, column)}, lanes), ring, {group, slot, column});
+    });
+  }
+}
+
+/// Of each segment of several tokens the last `slots` ones enter the ring. Tokens that are alone have done so.
+void emitRingWrite(Emitter &e, const AttentionBuffers &a, const StateBuffer &keys, const StateBuffer &values) {
+  ArrayRef<int64_t> shape = keys.type.getShape();
+  int64_t kvHeads = shape[0], slots = shape[1];
+  Value longest =
+      e.loop(e.index(0), e.sub(e.rows(a.segments), e.index(1)), 1, e.index(0), [&](Value s, ValueRange carried) {
+        Value length = e.sub(e.loadIndex(a.segments, e.add(s, 1)), e.loadIndex(a.segments, s));
+        return SmallVector<Value>{e.maximum(carried[0], length)};
+      })[0];
+  e.when(e.less(e.index(1), longest), [&] {
+    e.parallel({e.rows(a.k), e.index(kvHeads)}, [&](ValueRange item) {
+      Value row = item[0], sequence = findSegment(e, a.segments, row);
+      Value begin = e.loadIndex(a.segments, sequence), end = e.loadIndex(a.segments, e.add(sequence, 1));
+      e.when(e.less(e.index(1), e.sub(end, begin)), [&] {
+        e.when(e.less(e.sub(end, row), e.index(slots + 1)),
+               [&] { emitSlotWrite(e, a, keys, values, sequence, row, item[1]); });
+      });
+    });
+  });
+}
 
 void emitQueries(Emitter &e, const AttentionBuffers &a, const StateBuffer &keys, const StateBuffer &values) {
   ArrayRef<int64_t> ring = keys.type.getShape();
@@ -64,27 +102,10 @@ void emitQueries(Emitter &e, const AttentionBuffers &a, const StateBuffer &keys,
                    [&](Value i) { emitAttentionRow(e, a, block, e.add(block.firstRow, i), ranges, headDim); });
           },
           [&] { tile.emit(a, block, ranges); });
-    });
-  });
-}
-
-/// Of each segment the last `slots` tokens enter the ring.
-void emitRingWrite(Emitter &e, const AttentionBuffers &a, const StateBuffer &keys, const StateBuffer &values) {
-  ArrayRef<int64_t> shape = keys.type.getShape();
-  int64_t kvHeads = shape[0], slots = shape[1], headDim = shape[2];
-  e.parallel({e.rows(a.k), e.index(kvHeads)}, [&](ValueRange item) {
-    Value row = item[0], group = item[1], groupColumn = e.mul(group, headDim);
-    Value sequence = findSegment(e, a.segments, row);
-    Value begin = e.loadIndex(a.segments, sequence), end = e.loadIndex(a.segments, e.add(sequence, 1));
-    e.when(e.less(e.sub(end, row), e.index(slots + 1)), [&] {
-      Value position = e.add(e.loadIndex(a.positions, sequence), e.sub(row, begin));
-      Value slot = e.remainder(position, slots);
-      for (auto [rows, state] : {std::pair(a.k, &keys), std::pair(a.v, &values)}) {
-        Value ring = state->slice(e, sequence), source = rows;
-        e.strips(headDim, e.target.lanes(), [&](Value column, int64_t lanes) {
-          e.store(e.load(source, {row, e.add(groupColumn, column)}, lanes), ring, {group, slot, column});
-        });
-      }
+      // The key that a token alone replaces is just out of its sight, so nobody reads the slot.
+      Value firstOfGroup = e.equal(e.remainder(item[1], heads / kvHeads), e.index(0));
+      e.when(e.equal(e.sub(end, begin), e.index(1)),
+             [&] { e.when(firstOfGroup, [&] { emitSlotWrite(e, a, keys, values, sequence, begin, group); }); });
     });
   });
 }
@@ -95,8 +116,10 @@ void samba::emitAttention(Emitter &e, const AttentionBuffers &buffers, const Sta
                           const StateBuffer &values) {
   emitQueries(e, buffers, keys, values);
   int64_t width = cast<MemRefType>(buffers.k.getType()).getDimSize(1);
-  if (e.loopInfo)
+  if (e.loopInfo) {
     e.loopInfo = describeCopy(e.loopInfo, 2 * width * int64_t(sizeof(float)), "new keys and values enter the ring");
+    e.loopInfo = describeCondition(e.loopInfo, "tokens", 1);
+  }
   emitRingWrite(e, buffers, keys, values);
 }
 

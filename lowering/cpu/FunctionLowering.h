@@ -80,6 +80,8 @@ private:
   /// One product, or two of the same rows for a gate, from the given columns on; `residual` may be null.
   mlir::LogicalResult lowerProducts(mlir::ArrayRef<LinearOp> linears, mlir::ArrayRef<int64_t> columns,
                                     mlir::Value residual, mlir::Value result);
+  void lowerNorm(RmsNormOp norm);
+  void lowerRotations(RotaryOp rotary);
   void lowerConvolution(CausalConv1dOp conv);
   void lowerScan(SelectiveScanOp scan);
   void lowerAttention(SlidingWindowAttentionOp attention);

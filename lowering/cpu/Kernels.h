@@ -37,6 +37,8 @@ void emitEmbedding(Emitter &e, mlir::Value tokens, mlir::Value table, mlir::Attr
 void emitGatherRows(Emitter &e, mlir::Value x, mlir::Value rows, mlir::Value result);
 void emitCopy(Emitter &e, mlir::Value x, mlir::Value result);
 void emitRmsNorm(Emitter &e, mlir::Value x, mlir::Value weight, double eps, mlir::Value result);
+/// The same into `result` of many rows, or, of at most kPrologueRows, into memory of each thread. Returns what is read.
+mlir::Value emitRmsNormPrologue(Emitter &e, mlir::Value x, mlir::Value weight, double eps, mlir::Value result);
 void emitSwiglu(Emitter &e, mlir::Value gate, mlir::Value up, mlir::Value result);
 void emitAdd(Emitter &e, mlir::Value x, mlir::Value y, mlir::Value result);
 
@@ -72,7 +74,7 @@ void forRowTiles(Emitter &e, mlir::Value rows, int64_t tileRows,
 
 /// Rotary.cpp
 void emitRotaryTable(Emitter &e, mlir::Value segments, mlir::Value positions, double theta, mlir::Value result);
-void emitRotary(Emitter &e, mlir::Value x, mlir::Value table, mlir::Value result);
+void emitRotary(Emitter &e, llvm::ArrayRef<mlir::Value> xs, mlir::Value table, llvm::ArrayRef<mlir::Value> results);
 
 /// Convolution.cpp: `weight` is `[K, D]`.
 void emitCausalConv1d(Emitter &e, mlir::Value x, mlir::Value weight, mlir::Value bias, mlir::Value segments,

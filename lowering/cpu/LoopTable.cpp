@@ -69,6 +69,12 @@ DictionaryAttr samba::describeCopy(DictionaryAttr description, int64_t bytes, St
   return entries.getDictionary(description.getContext());
 }
 
+DictionaryAttr samba::describeCondition(DictionaryAttr description, StringRef what, int64_t count) {
+  NamedAttrList entries(description);
+  entries.set((what + "_above").str(), Builder(description.getContext()).getI64IntegerAttr(count));
+  return entries.getDictionary(description.getContext());
+}
+
 // Probes have no place in the table: profiles are taken without them.
 void samba::recordLoopTable(ModuleOp module) {
   Builder b(module.getContext());

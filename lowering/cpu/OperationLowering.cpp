@@ -64,9 +64,7 @@ LogicalResult FunctionLowering::lowerOp(Operation *op) {
         return success();
       })
       .Case([&](RmsNormOp op) {
-        Value x = buffer(op.getX());
-        emitRmsNorm(e, x, buffer(op.getWeight()), op.getEps().convertToDouble(),
-                    destination(op.getResult(), e.rows(x)));
+        lowerNorm(op);
         return success();
       })
       .Case([&](QuantizeRowsOp op) {
@@ -102,8 +100,7 @@ LogicalResult FunctionLowering::lowerOp(Operation *op) {
         return success();
       })
       .Case([&](RotaryOp op) {
-        Value x = buffer(op.getX());
-        emitRotary(e, x, buffer(op.getTable()), destination(op.getResult(), e.rows(x)));
+        lowerRotations(op);
         return success();
       })
       .Case([&](CausalConv1dOp op) -> LogicalResult {
@@ -188,6 +185,33 @@ LogicalResult FunctionLowering::lowerSwiglu(SwigluOp swiglu) {
   Value gate = buffer(swiglu.getGate());
   emitSwiglu(e, gate, buffer(swiglu.getUp()), destination(swiglu.getResult(), e.rows(gate)));
   return success();
+}
+
+void FunctionLowering::lowerNorm(RmsNormOp norm) {
+  Value x = buffer(norm.getX()), weight = buffer(norm.getWeight());
+  double eps = norm.getEps().convertToDouble();
+  Value to = destination(norm.getResult(), e.rows(x));
+  // Results of a function are written where the caller wants them.
+  if (!isPrologue(norm) || !cast<MemRefType>(to.getType()).getLayout().isIdentity())
+    return emitRmsNorm(e, x, weight, eps, to);
+  e.loopInfo = describeCondition(e.loopInfo, "rows", kPrologueRows);
+  Value rows = emitRmsNormPrologue(e, x, weight, eps, to);
+  buffers[norm.getResult()] = rows;
+  if (arith::TruncFOp rounding = fusedRounding(norm.getResult()))
+    buffers[rounding.getResult()] = rows;
+}
+
+// With the first one of a kernel come the others of the same rows.
+void FunctionLowering::lowerRotations(RotaryOp rotary) {
+  if (fusedRotation(rotary))
+    return;
+  SmallVector<Value> xs, results;
+  for (RotaryOp other : rotary->getBlock()->getOps<RotaryOp>())
+    if (other == rotary || fusedRotation(other) == rotary) {
+      xs.push_back(buffer(other.getX()));
+      results.push_back(destination(other.getResult(), e.rows(xs.back())));
+    }
+  emitRotary(e, xs, buffer(rotary.getTable()), results);
 }
 
 void FunctionLowering::lowerConvolution(CausalConv1dOp conv) {

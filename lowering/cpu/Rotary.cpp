@@ -37,17 +37,31 @@ void samba::emitRotaryTable(Emitter &e, Value segments, Value positions, double 
   });
 }
 
-void samba::emitRotary(Emitter &e, Value x, Value table, Value result) {
-  int64_t width = cast<MemRefType>(x.getType()).getDimSize(1);
-  int64_t headDim = cast<MemRefType>(table.getType()).getDimSize(1), half = headDim / 2;
-  e.parallel({e.rows(x), e.index(width / headDim)}, [&](ValueRange item) {
-    Value row = item[0], head = e.mul(item[1], headDim);
-    e.strips(half, e.target.lanes(), [&](Value column, int64_t n) {
-      Value low = e.add(head, column), high = e.add(low, half);
-      Value a = e.load(x, {row, low}, n), b = e.load(x, {row, high}, n);
-      Value c = e.load(table, {row, column}, n), s = e.load(table, {row, e.add(column, half)}, n);
-      e.store(e.subf(e.mulf(a, c), e.mulf(b, s)), result, {row, low});
-      e.store(e.fma(a, s, e.mulf(b, c)), result, {row, high});
-    });
+// Heads of several values are items of one loop.
+void samba::emitRotary(Emitter &e, ArrayRef<Value> xs, Value table, ArrayRef<Value> results) {
+  int64_t headDim = cast<MemRefType>(table.getType()).getDimSize(1), half = headDim / 2, heads = 0;
+  SmallVector<int64_t> ends;
+  for (Value x : xs)
+    ends.push_back(heads += cast<MemRefType>(x.getType()).getDimSize(1) / headDim);
+  e.parallel({e.rows(xs.front()), e.index(heads)}, [&](ValueRange item) {
+    Value row = item[0];
+    auto rotate = [&](Value x, Value result, Value number) {
+      Value head = e.mul(number, headDim);
+      e.strips(half, e.target.lanes(), [&](Value column, int64_t n) {
+        Value low = e.add(head, column), high = e.add(low, half);
+        Value a = e.load(x, {row, low}, n), b = e.load(x, {row, high}, n);
+        Value c = e.load(table, {row, column}, n), s = e.load(table, {row, e.add(column, half)}, n);
+        e.store(e.subf(e.mulf(a, c), e.mulf(b, s)), result, {row, low});
+        e.store(e.fma(a, s, e.mulf(b, c)), result, {row, high});
+      });
+    };
+    std::function<void(size_t)> choose = [&](size_t i) {
+      int64_t begin = i ? ends[i - 1] : 0;
+      auto own = [&] { rotate(xs[i], results[i], e.sub(item[1], e.index(begin))); };
+      if (i + 1 == xs.size())
+        return own();
+      e.whenElse(e.less(item[1], e.index(ends[i])), own, [&] { choose(i + 1); });
+    };
+    choose(0);
   });
 }

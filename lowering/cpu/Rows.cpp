@@ -129,27 +129,44 @@ void samba::emitAdd(Emitter &e, Value x, Value y, Value result) {
                   [&](ValueRange at, int64_t n) { e.store(e.addf(e.load(x, at, n), e.load(y, at, n)), result, at); });
 }
 
-void samba::emitRmsNorm(Emitter &e, Value x, Value weight, double eps, Value result) {
+static void emitNormOfRow(Emitter &e, Value x, Value weight, double eps, Value result, Value row) {
   int64_t width = widthOf(x), lanes = 2 * e.target.lanes(), whole = width - width % lanes;
-  e.parallel({e.rows(x)}, [&](ValueRange item) {
-    Value row = item[0], total = e.scalar(0);
-    if (whole > 0) {
-      SmallVector<Value> squares =
-          e.loop(e.index(0), e.index(whole), lanes, e.splat(0, lanes), [&](Value column, ValueRange carried) {
-            Value v = e.load(x, {row, column}, lanes);
-            return SmallVector<Value>{e.fma(v, v, carried[0])};
-          });
-      total = e.sum(squares[0]);
-    }
-    if (whole < width) {
-      Value v = e.load(x, {row, e.index(whole)}, width - whole);
-      total = e.addf(total, e.sum(e.mulf(v, v)));
-    }
-    Value mean = e.addf(e.mulf(total, e.scalar(1.0 / width)), e.scalar(eps));
-    Value scale = e.divf(e.scalar(1), e.sqrt(mean));
-    e.strips(width, lanes, [&](Value column, int64_t n) {
-      Value scaled = e.mulf(e.load(x, {row, column}, n), e.broadcast(scale, n));
-      e.store(weight ? e.mulf(scaled, e.load(weight, column, n)) : scaled, result, {row, column});
-    });
+  Value total = e.scalar(0);
+  if (whole > 0) {
+    SmallVector<Value> squares =
+        e.loop(e.index(0), e.index(whole), lanes, e.splat(0, lanes), [&](Value column, ValueRange carried) {
+          Value v = e.load(x, {row, column}, lanes);
+          return SmallVector<Value>{e.fma(v, v, carried[0])};
+        });
+    total = e.sum(squares[0]);
+  }
+  if (whole < width) {
+    Value v = e.load(x, {row, e.index(whole)}, width - whole);
+    total = e.addf(total, e.sum(e.mulf(v, v)));
+  }
+  Value mean = e.addf(e.mulf(total, e.scalar(1.0 / width)), e.scalar(eps));
+  Value scale = e.divf(e.scalar(1), e.sqrt(mean));
+  e.strips(width, lanes, [&](Value column, int64_t n) {
+    Value scaled = e.mulf(e.load(x, {row, column}, n), e.broadcast(scale, n));
+    e.store(weight ? e.mulf(scaled, e.load(weight, column, n)) : scaled, result, {row, column});
   });
+}
+
+void samba::emitRmsNorm(Emitter &e, Value x, Value weight, double eps, Value result) {
+  e.parallel({e.rows(x)}, [&](ValueRange item) { emitNormOfRow(e, x, weight, eps, result, item[0]); });
+}
+
+// Outside of parallel loops every thread runs the code, here on its own stack. The buffer is allocated once per call of
+// the function, not in a loop.
+Value samba::emitRmsNormPrologue(Emitter &e, Value x, Value weight, double eps, Value result) {
+  auto type = cast<MemRefType>(result.getType());
+  int64_t rowBytes = type.getDimSize(1) * type.getElementTypeBitWidth() / 8;
+  auto bytes = MemRefType::get({kPrologueRows * rowBytes}, e.b.getI8Type());
+  Value memory = memref::AllocaOp::create(e.b, e.loc, bytes, e.b.getI64IntegerAttr(64));
+  Value rows = e.rows(x), own = memref::ViewOp::create(e.b, e.loc, type, memory, e.index(0), ValueRange{rows});
+  Value many = e.less(e.index(kPrologueRows), rows);
+  e.whenElse(
+      many, [&] { emitRmsNorm(e, x, weight, eps, result); },
+      [&] { e.loop(e.index(0), rows, 1, [&](Value row) { emitNormOfRow(e, x, weight, eps, own, row); }); });
+  return arith::SelectOp::create(e.b, e.loc, many, result, own);
 }

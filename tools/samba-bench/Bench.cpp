@@ -107,7 +107,7 @@ ordered_json samba::bench::describeModel(const std::string &path, const Model &m
           {"target_cpu", table.cpu()},
           {"weights_bytes", table.weightsFileBytes()},
           {"state_bytes", samba_state_bytes(model.get())},
-          {"barriers_per_step", table.known() ? ordered_json(table.loops().size()) : ordered_json(nullptr)}};
+          {"barriers_per_step", table.known() ? ordered_json(table.loops(Step()).size()) : ordered_json(nullptr)}};
 }
 
 void samba::bench::runTests(const std::string &path, const Options &options, LimitProbe &probe, ordered_json &models,

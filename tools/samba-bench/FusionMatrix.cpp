@@ -109,7 +109,9 @@ public:
     for (const Compiled &compiled : variants) {
       const Compiled &reference = find(compiled.variant.against);
       const ordered_json &now = compiled.summary.at("predicted"), &then = reference.summary.at("predicted");
+      const Step decode, prefill = {1, 0, 256, 1};
       StepTable table = tableOf(compiled), other = tableOf(reference);
+      std::vector<Loop> loops = table.loops(decode);
       auto saved = [&](const char *step) { return bytesOf(then.at(step)) - bytesOf(now.at(step)); };
       rows.push_back(
           {{"name", compiled.variant.name},
@@ -117,10 +119,10 @@ public:
            {"against", compiled.variant.against},
            {"same_code_as", compiled.code == indexOf(compiled) ? ordered_json(nullptr)
                                                                : ordered_json(variants[compiled.code].variant.name)},
-           {"kernels",
-            std::count_if(table.loops().begin(), table.loops().end(), [](const Loop &loop) { return loop.starts; })},
-           {"barriers", table.loops().size()},
-           {"barriers_saved", static_cast<int64_t>(other.loops().size()) - static_cast<int64_t>(table.loops().size())},
+           {"kernels", std::count_if(loops.begin(), loops.end(), [](const Loop &loop) { return loop.starts; })},
+           {"barriers", loops.size()},
+           {"barriers_saved", static_cast<int64_t>(other.loops(decode).size()) - static_cast<int64_t>(loops.size())},
+           {"prefill_barriers", table.loops(prefill).size()},
            {"bytes_saved", {{"decode", saved("decode")}, {"prefill", saved("prefill")}}},
            {"predicted", now}});
     }

@@ -55,8 +55,9 @@ std::vector<Kernel> sumUp(const std::vector<double> &seconds, const StepTable &t
                           const Limits &limits, bool byLayer) {
   std::vector<Kernel> kernels;
   std::map<std::pair<std::string, std::string>, size_t> index;
+  std::vector<Loop> loops = table.loops(step);
   for (size_t i = 0; i < seconds.size(); ++i) {
-    const Loop &loop = table.loops()[i];
+    const Loop &loop = loops[i];
     std::string layer = byLayer ? loop.layer : "";
     auto [entry, isNew] = index.try_emplace({loop.kernel, layer}, kernels.size());
     if (isNew) {
@@ -111,7 +112,7 @@ public:
     prepare(profiled, recorder, snapshots);
     std::vector<Limits> limits{probe.measure(model.threads(), probeSeconds)};
     recorder.run(profiled.step, options.seed);
-    std::vector<std::vector<double>> loops(table.loops().size());
+    std::vector<std::vector<double>> loops(table.loops(profiled.step).size());
     std::vector<double> totals, outside;
     for (int64_t i = 0; i < options.repetitions && !run::interrupted(); ++i) {
       prepare(profiled, recorder, snapshots);

@@ -106,7 +106,7 @@ Recording Recorder::run(const Step &step, uint64_t seed) {
   call.call.arena = arena.data();
   call.call.arena_rows = arenaRows;
 
-  size_t loops = table.loops().size();
+  size_t loops = table.loops(step).size();
   for (std::vector<Passage> &thread : passages) {
     thread.clear();
     thread.reserve(loops + 64); // so that it need not grow while the clock runs

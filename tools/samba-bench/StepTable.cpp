@@ -90,6 +90,8 @@ private:
     loop.exps = amount(entry, "exps", where);
     loop.weightBytes = amount(entry, "weight_bytes", where);
     loop.flopsPerKey = amount(entry, "flops_per_key", where, false);
+    loop.rowsAbove = amount(entry, "rows_above", where, false);
+    loop.tokensAbove = amount(entry, "tokens_above", where, false);
     loop.epilogueFlops = amount(entry, "epilogue_flops", where, false);
     readState(loop);
     return loop;
@@ -194,9 +196,24 @@ Work StepTable::workOf(const Loop &loop, const Step &step) const {
   return work;
 }
 
+std::vector<Loop> StepTable::loops(const Step &step) const {
+  std::vector<Loop> present;
+  bool startPending = false; // the first loop of a kernel is left out: then the next one is the first
+  for (Loop loop : table) {
+    double rows = static_cast<double>(loop.perRow ? step.rows : step.sequences * step.tokens);
+    bool absent = (loop.rowsAbove > 0 && rows <= loop.rowsAbove) ||
+                  (loop.tokensAbove > 0 && static_cast<double>(step.tokens) <= loop.tokensAbove);
+    loop.starts |= startPending;
+    startPending = absent && loop.starts;
+    if (!absent)
+      present.push_back(loop);
+  }
+  return present;
+}
+
 Work StepTable::workOf(const Step &step) const {
   Work sum;
-  for (const Loop &loop : table)
+  for (const Loop &loop : loops(step))
     sum += workOf(loop, step);
   return sum;
 }
@@ -219,7 +236,7 @@ double StepTable::linearPeak(const Loop &loop, const Limits &limits) const {
 
 Bound StepTable::boundOf(const Step &step, const Limits &limits) const {
   Bound bound;
-  for (const Loop &loop : table) {
+  for (const Loop &loop : loops(step)) {
     Work work = workOf(loop, step);
     bound.compute += work.linearFlops / linearPeak(loop, limits) + work.attentionFlops / limits.f32;
     bound.memory += work.bytes() / limits.read;

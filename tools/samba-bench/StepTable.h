@@ -59,6 +59,7 @@ struct Loop {
   bool repeats = false; // a further loop of the operation before it, whose work is counted there
   bool perRow = false;  // computes the rows whose logits are wanted, not all tokens
   double flops = 0, exps = 0, flopsPerKey = 0;
+  double rowsAbove = 0, tokensAbove = 0; // only steps with more rows, and with more tokens of a sequence, pass it
   double epilogueFlops = 0; // of what is no product in the loop of one
   double weightBytes = 0;
   double statePerSequence = 0;     // bytes that are read and written
@@ -74,6 +75,8 @@ public:
   /// False if the manifest says nothing about loops (the compiler was an older one).
   bool known() const { return !table.empty(); }
   const std::vector<Loop> &loops() const { return table; }
+  /// Those of a step: small steps leave some out.
+  std::vector<Loop> loops(const Step &step) const;
   const std::string &precision() const { return precisionName; }
   const std::string &cpu() const { return cpuName; }
   double weightsFileBytes() const { return weightsBytes; }

@@ -38,12 +38,13 @@ public:
          {{"sequences", traced.step.sequences},
           {"tokens of each", traced.step.tokens},
           {"tokens before", traced.step.context}});
-    addLayers(recording);
+    std::vector<Loop> loops = table.loops(traced.step);
+    addLayers(recording, loops);
     for (size_t thread = 0; thread < recording.threads.size(); ++thread) {
       double last = recording.begin;
       for (size_t i = 0; i < recording.threads[thread].size(); ++i) {
         const Passage &passage = recording.threads[thread][i];
-        const Loop &loop = table.loops()[i];
+        const Loop &loop = loops[i];
         Work work = table.workOf(loop, traced.step);
         int track = static_cast<int>(thread) + 1;
         span(track, loop.kernel, loop.op, last, passage.reached,
@@ -61,8 +62,7 @@ public:
 
 private:
   /// Layers, and in them the kernels.
-  void addLayers(const Recording &recording) {
-    const std::vector<Loop> &loops = table.loops();
+  void addLayers(const Recording &recording, const std::vector<Loop> &loops) {
     for (size_t i = 0; i < loops.size();) {
       size_t layerEnd = i + 1;
       while (layerEnd < loops.size() && !loops[i].layer.empty() && loops[layerEnd].layer == loops[i].layer)

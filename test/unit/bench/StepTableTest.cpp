@@ -73,6 +73,31 @@ TEST(StepTable, ExpandsCallsInOrder) {
   EXPECT_EQ(perRow, (std::vector<bool>{0, 0, 0, 0, 0, 0, 1, 1}));
 }
 
+TEST(StepTable, LeavesOutLoopsOfSmallSteps) {
+  json manifest = someManifest();
+  json norm = loop("norm+q", "rms_norm", 10, 0, 0);
+  norm["rows_above"] = 4;
+  json &attend = manifest["loops"]["attend"];
+  attend[0]["name"] = "norm+q";
+  attend.insert(attend.begin(), norm);
+  attend[3]["tokens_above"] = 1; // the ring write
+  StepTable table("x.so", manifest.dump());
+  auto kernels = [&](const Step &step) {
+    std::vector<std::string> names;
+    for (const Loop &loop : table.loops(step))
+      names.push_back(loop.kernel + (loop.starts ? "" : "'"));
+    return names;
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(kernels({1, 0, 1, 1}),
+            (Names{"embeddings", "norm+q", "attention", "up+scan", "up+scan'", "rows", "lm_head"}));
+  EXPECT_EQ(kernels({5, 0, 1, 5}),
+            (Names{"embeddings", "norm+q", "norm+q'", "attention", "up+scan", "up+scan'", "rows", "lm_head"}));
+  EXPECT_EQ(kernels({1, 0, 3, 1}),
+            (Names{"embeddings", "norm+q", "attention", "attention'", "up+scan", "up+scan'", "rows", "lm_head"}));
+  EXPECT_EQ(table.loops({1, 0, 9, 1}).size(), table.loops().size());
+}
+
 TEST(StepTable, CountsTheWorkOfAStep) {
   StepTable table("x.so", someManifest().dump());
   // Two fresh sequences of three tokens, which see 1, 2 and 3 keys; one row of logits.
