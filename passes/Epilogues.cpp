@@ -102,14 +102,21 @@ SwigluOp samba::gateOf(LinearOp linear) {
   return {};
 }
 
+/// Whether a value, or what it is a slice of, is there before `place`.
+static bool availableAt(Value value, Operation *place) {
+  Operation *definition = value.getDefiningOp();
+  if (auto slice = dyn_cast_or_null<tensor::ExtractSliceOp>(definition))
+    return availableAt(slice.getSource(), place);
+  return !definition || definition->isBeforeInBlock(place);
+}
+
 RotaryOp samba::fusedRotation(RotaryOp rotary) {
-  Operation *definition = rotary.getX().getDefiningOp();
-  if (!isa<KernelOp>(rotary->getParentOp()) || definition)
+  if (!isa<KernelOp>(rotary->getParentOp()))
     return {};
   for (RotaryOp other : rotary->getBlock()->getOps<RotaryOp>()) {
     if (other == rotary)
       return {};
-    if (other.getTable() == rotary.getTable() && !other.getX().getDefiningOp())
+    if (other.getTable() == rotary.getTable() && !fusedRotation(other) && availableAt(rotary.getX(), other))
       return other;
   }
   return {};

@@ -16,11 +16,11 @@ using namespace samba;
 // for linears, and the block last because it leaves nothing.
 static constexpr Fusion kFusions[] = {
     {"projections", "projections of the same rows (q, k, v; gate, up) become one", true},
-    {"norm", "the norm joins the projection that reads it", false},
+    {"norm", "the norm joins the projection that reads it", true},
     {"swiglu", "projections join the gate that reads them", true},
     {"conv", "the convolution joins the projection that reads it", false},
     {"scan", "the projection of delta joins the scan", false},
-    {"rotary", "rotations join the attention", false},
+    {"rotary", "rotations join the attention", true},
     {"attention", "attention joins its output projection", false},
     {"residual", "an addition joins the linear before it", true},
     {"head", "what makes the logits becomes one kernel", false},

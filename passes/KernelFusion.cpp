@@ -401,8 +401,8 @@ KernelOp KernelFuser::tryFuse(KernelOp producer, KernelOp consumer) {
   numbers(passed);
   passed << remark::metric("BarriersBefore", before.barriers) << remark::metric("BarriersAfter", after.barriers);
   if (worthIt)
-    passed << remark::reason("a step of {0} tokens saves {1} bytes", policy.workload.tokens,
-                             before.bytes() - after.bytes());
+    passed << remark::reason("a step of {0} token{1} saves {2} bytes", policy.workload.tokens,
+                             policy.workload.tokens == 1 ? "" : "s", before.bytes() - after.bytes());
   else
     passed << remark::reason("forced, although {0}", reason);
   return merged;

@@ -108,7 +108,8 @@ def SambaPrintCost : Pass<"samba-print-cost", "::mlir::ModuleOp"> {
     For each kernel, and for each operation in no kernel: the bytes that cross its border (activations, weights, carried
     state), arithmetic and exponentials, barriers, and the time that they take on the machine described by the options:
     the slower of memory and arithmetic, and the barriers. A function's sum is for one call; the step's counts the
-    calls. The module stays as it is.
+    calls. The module stays as it is. Each kernel is also a remark of the kind *Analysis* and the category
+    "samba-cost".
   }];
   let options = [
     Option<"tokens", "tokens", "int64_t", "1", "tokens of the step, evenly spread over the segments">,

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/IR/Remarks.h"
 #include "passes/CostModel.h"
 #include "passes/Passes.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -41,6 +42,7 @@ struct PrintCost : public samba::impl::SambaPrintCostBase<PrintCost> {
     machine.exps = exps;
     machine.barrier = barrier;
     CostModel model(workload);
+    emitRemarks(model);
     format == "json" ? printJson(model) : printText(model);
     markAllAnalysesPreserved();
   }
@@ -49,6 +51,18 @@ private:
   void fail(const Twine &expected) {
     emitError(getOperation().getLoc()) << "samba-print-cost: expected " << expected;
     signalPassFailure();
+  }
+
+  /// What the table says, as remarks of the kind "analysis" for tools that collect them.
+  void emitRemarks(const CostModel &model) {
+    for (auto &[function, count] : CostModel::callCounts(getOperation()))
+      for (auto &[op, cost] : model.kernelsOf(function))
+        remark::analysis(op->getLoc(),
+                         remark::RemarkOpts::name(getArgument()).category("samba-cost").function(function.getSymName()))
+            << remark::metric("Kernel", kernelName(op)) << remark::metric("Calls", count)
+            << remark::metric("ActivationBytes", cost.activationBytes)
+            << remark::metric("WeightBytes", cost.weightBytes) << remark::metric("StateBytes", cost.stateBytes)
+            << remark::metric("Flops", cost.flops) << remark::metric("Barriers", cost.barriers);
   }
 
   void printLine(StringRef name, const KernelCost &cost) {

@@ -81,7 +81,8 @@ private:
   mlir::LogicalResult lowerProducts(mlir::ArrayRef<LinearOp> linears, mlir::ArrayRef<int64_t> columns,
                                     mlir::Value residual, mlir::Value result);
   void lowerNorm(RmsNormOp norm);
-  void lowerRotations(RotaryOp rotary);
+  mlir::LogicalResult lowerSlicesOf(mlir::Value value);
+  mlir::LogicalResult lowerRotations(RotaryOp rotary);
   void lowerConvolution(CausalConv1dOp conv);
   void lowerScan(SelectiveScanOp scan);
   void lowerAttention(SlidingWindowAttentionOp attention);

@@ -99,10 +99,7 @@ LogicalResult FunctionLowering::lowerOp(Operation *op) {
                         destination(op.getResult(), tokens));
         return success();
       })
-      .Case([&](RotaryOp op) {
-        lowerRotations(op);
-        return success();
-      })
+      .Case([&](RotaryOp op) { return lowerRotations(op); })
       .Case([&](CausalConv1dOp op) -> LogicalResult {
         if (failed(expectLayout(op, "the weight", op.getWeight(), LayoutKind::Transposed)))
           return failure();
@@ -201,17 +198,28 @@ void FunctionLowering::lowerNorm(RmsNormOp norm) {
     buffers[rounding.getResult()] = rows;
 }
 
-// With the first one of a kernel come the others of the same rows.
-void FunctionLowering::lowerRotations(RotaryOp rotary) {
+/// A view that stands later in the block than its first reader.
+LogicalResult FunctionLowering::lowerSlicesOf(Value value) {
+  auto slice = value.getDefiningOp<tensor::ExtractSliceOp>();
+  if (!slice || buffers.contains(value))
+    return success();
+  return failed(lowerSlicesOf(slice.getSource())) ? failure() : lowerSlice(slice);
+}
+
+// With the first one of a kernel come others whose rows are there.
+LogicalResult FunctionLowering::lowerRotations(RotaryOp rotary) {
   if (fusedRotation(rotary))
-    return;
+    return success();
   SmallVector<Value> xs, results;
   for (RotaryOp other : rotary->getBlock()->getOps<RotaryOp>())
     if (other == rotary || fusedRotation(other) == rotary) {
+      if (failed(lowerSlicesOf(other.getX())))
+        return failure();
       xs.push_back(buffer(other.getX()));
       results.push_back(destination(other.getResult(), e.rows(xs.back())));
     }
   emitRotary(e, xs, buffer(rotary.getTable()), results);
+  return success();
 }
 
 void FunctionLowering::lowerConvolution(CausalConv1dOp conv) {

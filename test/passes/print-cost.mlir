@@ -141,3 +141,13 @@ func.func private @nobody(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
 // JSON: "barriers": 14,
 // JSON: "flops": 21568,
 // JSON: "name": "linear (in no kernel)"
+
+// As remarks, of which the filter chooses the category.
+// RUN: samba-opt %s -samba-print-cost=tokens=6 --remarks-filter=samba-cost -o /dev/null 2>&1 >/dev/null | FileCheck %s --check-prefix=REMARK
+// REMARK: remark: [Analysis] samba-print-cost | Category:samba-cost | Function=attention | ActivationBytes=608, Barriers=2, Calls=1, Flops=912, Kernel="sliding_window_attention (in no kernel)", StateBytes=256, WeightBytes=0
+// RUN: samba-opt %s -samba-print-cost=tokens=6 --remarks-filter=samba-fusion -o /dev/null 2>&1 >/dev/null | count 0
+// RUN: samba-opt %s -samba-print-cost=tokens=6 --remarks-filter='samba-.*' --remark-format=yaml --remarks-output-file=%t.yaml -o /dev/null > /dev/null
+// RUN: FileCheck %s --check-prefix=YAML < %t.yaml
+// YAML: --- !Analysis
+// YAML-NEXT: Pass: samba-cost
+// YAML-NEXT: Name: samba-print-cost

@@ -35,8 +35,8 @@ td.n,th.n { text-align:right } td.good,td.bad { white-space:nowrap }
 .functions { display:grid; grid-template-columns:repeat(auto-fit,minmax(250px,1fr)); gap:1.2rem; align-items:start }
 .function { background:var(--wash); border:1px solid var(--line); border-radius:10px; padding:.8rem }
 .function h3 { margin:0 0 .6rem; font-size:1rem } .arrow { text-align:center; color:var(--soft); font-size:.8rem;
-       line-height:1.3 } .arrow::before { content:"\2193 " }
-.kernel { border:1.5px solid var(--plain); background:var(--paper); border-radius:8px; padding:.45rem .6rem }
+       line-height:1.3; padding:.15rem 0 } .arrow::before { content:"\2193 " }
+.call { margin:.3rem 0 } .kernel { border:1.5px solid var(--plain); background:var(--paper); border-radius:8px; padding:.45rem .6rem }
 .kernel.fused { border-color:var(--fused); border-width:2px } .kernel b { overflow-wrap:anywhere; font-size:.9rem }
 .call { border:1.5px dashed var(--plain); border-radius:8px; padding:.3rem .6rem; font-size:.9rem }
 .ops { display:flex; flex-wrap:wrap; gap:.25rem; margin:.3rem 0 } .ops span { background:var(--wash); border-radius:4px;
@@ -64,6 +64,14 @@ std::string escape(llvm::StringRef text) {
     default:
       result += c;
     }
+  return result;
+}
+
+/// Names of kernels may break where their parts meet.
+std::string nameText(llvm::StringRef name) {
+  std::string text = escape(name), result;
+  for (char c : text)
+    result += c == '+' || c == '.' ? std::string(1, c) + "<wbr>" : std::string(1, c);
   return result;
 }
 
@@ -144,7 +152,7 @@ private:
         if (isComputation(&inner))
           ops.push_back(inner.getName().stripDialect().str());
     stream << "<div class=\"kernel" << (ops.size() > 1 ? " fused" : "") << "\"><b>"
-           << escape(kernel ? kernel.getName() : modelName(op)) << "</b>";
+           << nameText(kernel ? kernel.getName() : modelName(op)) << "</b>";
     stream << "<div class=\"ops\">";
     for (const std::string &name : ops)
       stream << "<span>" << escape(name) << "</span>";
@@ -215,9 +223,9 @@ private:
               "class=\"n\">bytes saved</th><th>why</th></tr>\n";
     for (const FusionDecision &decision : decisions) {
       bool passed = decision.outcome == "Passed";
-      std::string what = escape(decision.value("Projections"));
+      std::string what = nameText(decision.value("Projections"));
       if (what.empty())
-        what = escape(decision.value("Producer")) + " &rarr; " + escape(decision.value("Consumer"));
+        what = nameText(decision.value("Producer")) + " &rarr; " + nameText(decision.value("Consumer"));
       llvm::StringRef name = decision.pass;
       name.consume_front("samba-fuse-");
       stream << "<tr><td class=\"" << (passed ? "good\">&#10003; " : "bad\">&#10007; ") << escape(name) << "</td><td>@"
