@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+import shutil
 import sys
 
 import lit.formats
@@ -36,6 +37,11 @@ config.substitutions.append(
     ("%check_device", f"{binding} {sys.executable} {config.samba_source_root}/test/tools/check_device.py")
 )
 config.environment["PYTHONDONTWRITEBYTECODE"] = "1"
+# REQUIRES: ptxas, for tests of machine code; nothing else needs CUDA.
+ptxas = shutil.which("ptxas") or shutil.which("/usr/local/cuda/bin/ptxas")
+if ptxas:
+    config.available_features.add("ptxas")
+    config.substitutions.append(("%ptxas", ptxas))
 
 # REQUIRES: x86_64 or aarch64, for tests that run native code.
 config.available_features.add(platform.machine())

@@ -41,7 +41,10 @@ static void launchRingUpdate(StepBuilder &s, const AttentionOperands &a) {
 }
 
 void samba::launchAttention(StepBuilder &s, const AttentionOperands &attention) {
-  launchAttentionRows(s, attention);
+  if (fitsAttentionTensor(s, attention))
+    launchAttentionTensor(s, attention);
+  else
+    launchAttentionRows(s, attention);
   if (!s.isDecode())
     launchRingUpdate(s, attention);
 }
@@ -52,7 +55,7 @@ void samba::launchAttention(StepBuilder &s, const AttentionOperands &attention) 
 
 std::string samba::describe(const AttentionOperands &a) {
   std::string key;
-  for (const Matrix *matrix : {&a.q, &a.k, &a.v, &a.result})
+  for (const Matrix *matrix : {&a.q, &a.k, &a.v, &a.result, &a.table})
     key += matrix->describe() + " ";
   ArrayRef<int64_t> shape = a.keys.type.getShape();
   return key + llvm::formatv("{0}x{1}x{2} {3}", shape[0], shape[1], shape[2], a.windowed).str();
@@ -67,7 +70,10 @@ AttentionArguments::AttentionArguments(const AttentionOperands &a)
            StepBuilder::input("positions"),
            StepBuilder::input("states"),
            {LaunchArgument::Kind::State, a.keys.offset},
-           {LaunchArgument::Kind::State, a.values.offset}} {}
+           {LaunchArgument::Kind::State, a.values.offset}} {
+  if (a.table)
+    list.push_back(a.table.base);
+}
 
 Sequence::Sequence(GpuEmitter &e, const AttentionArguments &places, ValueRange arguments, Value sequence) : e(e) {
   start = e.loadIndex(arguments[places.segments], 64, sequence);

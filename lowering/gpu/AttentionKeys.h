@@ -23,7 +23,7 @@ std::string describe(const AttentionOperands &attention);
 struct AttentionArguments {
   explicit AttentionArguments(const AttentionOperands &attention);
   std::vector<LaunchArgument> list;
-  size_t q = 0, k = 1, v = 2, result = 3, segments = 4, positions = 5, states = 6, keys = 7, values = 8;
+  size_t q = 0, k = 1, v = 2, result = 3, segments = 4, positions = 5, states = 6, keys = 7, values = 8, table = 9;
 };
 
 /// One sequence of the step, as a kernel sees it. Tokens are counted from the first of the step.
@@ -46,6 +46,10 @@ struct Sequence {
 private:
   GpuEmitter &e;
 };
+
+/// AttentionTensor.cpp: on tensor cores, in bf16, for steps of many tokens.
+bool fitsAttentionTensor(const StepBuilder &s, const AttentionOperands &attention);
+void launchAttentionTensor(StepBuilder &s, const AttentionOperands &attention);
 
 /// AttentionRows.cpp: a block for each token and key head.
 void launchAttentionRows(StepBuilder &s, const AttentionOperands &attention);

@@ -28,7 +28,9 @@ struct Shape {
       : headDim(a.keys.type.getShape()[2]), slots(a.keys.type.getShape()[1]), keyHeads(a.keys.type.getShape()[0]),
         threads(decode ? 256 : 128) {
     vector = std::min({a.q.vectorWidth(4), a.k.vectorWidth(4), a.v.vectorWidth(4), a.result.vectorWidth(4)});
-    while (headDim % vector != 0)
+    if (a.table)
+      vector = std::min(vector, a.table.vectorWidth(4));
+    while ((a.table ? headDim / 2 : headDim) % vector != 0)
       vector /= 2;
     int64_t vectors = headDim / vector;
     group = std::min<int64_t>(kWarp, vectors & -vectors);
@@ -88,12 +90,35 @@ private:
     return values;
   }
 
+  /// The same of a query or key of this token, rotated if it is not yet. A lane's partner is half a head away.
+  SmallVector<Value> loadRotated(Value pointer, Type element, Value start) {
+    SmallVector<Value> values = loadLanes(pointer, element, start);
+    if (!a.table)
+      return values;
+    int64_t half = shape.headDim / 2;
+    Value angles = e.mul(row, a.table.stride);
+    for (int64_t round = 0; round < shape.rounds; ++round) {
+      Value lane = laneOf(round), isFirst = e.less(lane, e.index(half));
+      Value partner = e.select(isFirst, e.add(lane, half), e.sub(lane, e.index(half)));
+      Value angle = e.add(angles, e.select(isFirst, lane, partner));
+      SmallVector<Value> others = e.load(pointer, element, e.add(start, partner), shape.vector);
+      SmallVector<Value> cosines = e.load(arguments[places.table], a.table.element, angle, shape.vector);
+      SmallVector<Value> sines = e.load(arguments[places.table], a.table.element, e.add(angle, half), shape.vector);
+      for (int64_t i = 0; i < shape.vector; ++i) {
+        Value &value = values[round * shape.vector + i];
+        Value turned = e.mulf(others[i], sines[i]);
+        value = e.fma(value, cosines[i], e.select(isFirst, e.negf(turned), turned));
+      }
+    }
+    return values;
+  }
+
   void attend(Sequence &sequence) {
     SmallVector<SmallVector<Value>> queries;
     Value scale = e.scalar(kLog2E / std::sqrt(double(shape.headDim)));
     for (int64_t h = 0; h < shape.heads; ++h) {
       Value start = e.add(e.mul(row, a.q.stride), e.mul(e.add(firstHead, h), shape.headDim));
-      queries.push_back(loadLanes(arguments[places.q], a.q.element, start));
+      queries.push_back(loadRotated(arguments[places.q], a.q.element, start));
       for (Value &value : queries.back())
         value = e.mulf(value, scale);
     }
@@ -113,7 +138,7 @@ private:
     });
     auto own = [&](Value key) {
       Value keyRow = e.add(sequence.start, key), head = e.mul(keyHead, shape.headDim);
-      return std::pair(loadLanes(arguments[places.k], a.k.element, e.add(e.mul(keyRow, a.k.stride), head)),
+      return std::pair(loadRotated(arguments[places.k], a.k.element, e.add(e.mul(keyRow, a.k.stride), head)),
                        loadLanes(arguments[places.v], a.v.element, e.add(e.mul(keyRow, a.v.stride), head)));
     };
     if (decode) {

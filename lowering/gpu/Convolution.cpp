@@ -17,6 +17,31 @@ namespace {
 
 constexpr int64_t kThreads = 128;
 
+void storeOutput(GpuEmitter &e, const ConvolutionOperands &conv, const ConvolutionPlaces &places, Value channel,
+                 Value row, ArrayRef<Value> inputs) {
+  Value sum = places.bias ? e.load(places.bias, conv.bias.element, channel) : e.scalar(0);
+  for (auto [m, input] : llvm::enumerate(inputs))
+    sum = e.fma(input, e.load(places.weight, conv.weight.element, e.add(channel, m * conv.x.width)), sum);
+  if (conv.activation == Activation::Silu)
+    sum = e.silu(sum);
+  e.store(sum, places.result, conv.result.element, e.add(e.mul(row, conv.result.stride), channel));
+}
+
+void storeState(GpuEmitter &e, const ConvolutionOperands &conv, Value state, Value channel, ArrayRef<Value> inputs) {
+  for (auto [m, input] : llvm::enumerate(inputs))
+    e.store(input, state, e.b.getF32Type(), e.add(channel, m * conv.x.width));
+}
+
+void moveOn(GpuEmitter &e, const ConvolutionOperands &conv, const ConvolutionPlaces &places, Value state, Value channel,
+            Value row, Value input) {
+  SmallVector<Value> inputs;
+  for (int64_t m = 0; m < conv.state.type.getShape()[0]; ++m)
+    inputs.push_back(e.load(state, e.b.getF32Type(), e.add(channel, m * conv.x.width)));
+  inputs.push_back(input);
+  storeOutput(e, conv, places, channel, row, inputs);
+  storeState(e, conv, state, channel, ArrayRef<Value>(inputs).drop_front());
+}
+
 /// The kernels of one convolution. Thread = channel.
 class ConvolutionLaunches {
 public:
@@ -34,7 +59,7 @@ public:
       bind(e, arguments);
       Value row = e.block(1), sequence = findSegment(e, arguments.back(), row);
       Value start = e.loadIndex(arguments.back(), 64, sequence);
-      Value state = statePointer(e, states, sequence, offset);
+      Value state = statePointer(e, places.states, sequence, places.offset);
       whenChannel(e, [&] {
         SmallVector<Value> inputs;
         for (int64_t m = 0; m < taps; ++m)
@@ -46,7 +71,7 @@ public:
     update.grid[1].of = Extent::Sequences;
     s.launch(update, arguments, [&](GpuEmitter &e, ValueRange arguments) {
       bind(e, arguments);
-      Value sequence = e.block(1), state = statePointer(e, states, sequence, offset);
+      Value sequence = e.block(1), state = statePointer(e, places.states, sequence, places.offset);
       Value start = e.loadIndex(arguments.back(), 64, sequence);
       Value end = e.loadIndex(arguments.back(), 64, e.add(sequence, 1));
       e.when(e.less(start, end), [&] {
@@ -54,7 +79,7 @@ public:
           SmallVector<Value> inputs; // all read before one is written
           for (int64_t m = 0; m < taps - 1; ++m)
             inputs.push_back(inputAt(e, state, start, e.sub(end, e.index(taps - 1 - m)), false));
-          storeState(e, state, inputs);
+          storeState(e, conv, state, channel, inputs);
         });
       });
     });
@@ -68,17 +93,13 @@ public:
     arguments.push_back(s.input("segments"));
     s.launch(spec, arguments, [&](GpuEmitter &e, ValueRange arguments) {
       bind(e, arguments);
-      Value sequence = e.block(1), state = statePointer(e, states, sequence, offset);
-      Value row = e.loadIndex(arguments.back(), 64, sequence);
-      Value end = e.loadIndex(arguments.back(), 64, e.add(sequence, 1));
+      Value row = e.loadIndex(places.segments, 64, e.block(1));
+      Value end = e.loadIndex(places.segments, 64, e.add(e.block(1), 1));
       e.when(e.less(row, end), [&] {
         whenChannel(e, [&] {
-          SmallVector<Value> inputs;
-          for (int64_t m = 0; m < taps - 1; ++m)
-            inputs.push_back(e.load(state, e.b.getF32Type(), e.add(channel, m * channels)));
-          inputs.push_back(e.load(x, conv.x.element, e.add(e.mul(row, conv.x.stride), channel)));
-          store(e, row, inputs);
-          storeState(e, state, ArrayRef<Value>(inputs).drop_front());
+          Value input = e.load(x, conv.x.element, e.add(e.mul(row, conv.x.stride), channel));
+          Value state = statePointer(e, places.states, e.block(1), places.offset);
+          moveOn(e, conv, places, state, channel, row, input);
         });
       });
     });
@@ -86,11 +107,7 @@ public:
 
 private:
   StepBuilder::Spec specOf(llvm::StringRef kind) {
-    std::string key;
-    for (const Matrix *matrix : {&conv.x, &conv.weight, &conv.bias, &conv.result})
-      key += matrix->describe() + " ";
-    key += std::to_string(taps) + (conv.activation == Activation::Silu ? " silu" : "");
-    StepBuilder::Spec spec{kind.str(), key, kThreads};
+    StepBuilder::Spec spec{kind.str(), describe(conv), kThreads};
     spec.grid[0].times = llvm::divideCeil(channels, kThreads);
     return spec;
   }
@@ -107,8 +124,9 @@ private:
   }
 
   void bind(GpuEmitter &e, ValueRange arguments) {
-    x = arguments[0], weight = arguments[1], result = arguments[2], states = arguments[3], offset = arguments[4];
-    bias = conv.bias ? arguments[5] : Value();
+    x = arguments[0];
+    places = {arguments[1], conv.bias ? arguments[5] : Value(), arguments[2], arguments.back(), arguments[3],
+              arguments[4]};
     channel = e.add(e.mul(e.block(0), kThreads), e.thread());
   }
 
@@ -134,27 +152,29 @@ private:
         [&] { return e.load(x, conv.x.element, e.add(e.mul(row, conv.x.stride), channel)); });
   }
 
-  void store(GpuEmitter &e, Value row, ArrayRef<Value> inputs) {
-    Value sum = bias ? e.load(bias, conv.bias.element, channel) : e.scalar(0);
-    for (int64_t m = 0; m < taps; ++m)
-      sum = e.fma(inputs[m], e.load(weight, conv.weight.element, e.add(channel, m * channels)), sum);
-    if (conv.activation == Activation::Silu)
-      sum = e.silu(sum);
-    e.store(sum, result, conv.result.element, e.add(e.mul(row, conv.result.stride), channel));
-  }
-
-  void storeState(GpuEmitter &e, Value state, ArrayRef<Value> inputs) {
-    for (auto [m, input] : llvm::enumerate(inputs))
-      e.store(input, state, e.b.getF32Type(), e.add(channel, m * channels));
-  }
+  void store(GpuEmitter &e, Value row, ArrayRef<Value> inputs) { storeOutput(e, conv, places, channel, row, inputs); }
 
   StepBuilder &s;
   const ConvolutionOperands &conv;
   int64_t channels, taps;
-  Value x, weight, bias, result, states, offset, channel; // in the kernel that is being written
+  Value x, channel; // in the kernel that is being written
+  ConvolutionPlaces places;
 };
 
 } // namespace
+
+std::string samba::describe(const ConvolutionOperands &conv) {
+  std::string key;
+  for (const Matrix *matrix : {&conv.x, &conv.weight, &conv.bias, &conv.result})
+    key += matrix->describe() + " ";
+  return key + std::to_string(conv.state.type.getShape()[0]) + (conv.activation == Activation::Silu ? " silu" : "");
+}
+
+void samba::emitConvolutionStep(GpuEmitter &e, const ConvolutionOperands &conv, const ConvolutionPlaces &places,
+                                Value channel, Value row, Value input) {
+  Value state = statePointer(e, places.states, findSegment(e, places.segments, row), places.offset);
+  moveOn(e, conv, places, state, channel, row, input);
+}
 
 void samba::launchConvolution(StepBuilder &s, const ConvolutionOperands &conv) {
   ConvolutionLaunches launches(s, conv);

@@ -109,6 +109,21 @@ void launchSwiglu(StepBuilder &s, const Matrix &gate, const Matrix &up, const Ma
 /// RmsNorm.cpp
 void launchRmsNorm(StepBuilder &s, const Matrix &x, const Matrix &weight, double eps, const Matrix &result);
 
+/// Convolution.cpp: `weight` is `[K, D]`.
+struct ConvolutionOperands {
+  Matrix x, weight, bias, result; // bias may be null
+  StateSlice state;
+  Activation activation = Activation::None;
+};
+void launchConvolution(StepBuilder &s, const ConvolutionOperands &conv);
+/// A channel's step of one token, for a kernel that has computed its input: stores the output and moves the state on.
+struct ConvolutionPlaces {
+  mlir::Value weight, bias, result, segments, states, offset;
+};
+void emitConvolutionStep(GpuEmitter &e, const ConvolutionOperands &conv, const ConvolutionPlaces &places,
+                         mlir::Value channel, mlir::Value row, mlir::Value input);
+std::string describe(const ConvolutionOperands &conv);
+
 /// result = x weight^T and what follows it. The result may be stored rounded.
 struct LinearOperands {
   Matrix x, weight, bias, residual, result; // bias and residual may be null
@@ -118,6 +133,9 @@ struct LinearOperands {
   Matrix normWeight;
   double eps = 0;
   mlir::Type roundedTo;
+  // Columns from `convColumn` on go through a convolution, if there is one, and are not stored. One token a sequence.
+  std::optional<ConvolutionOperands> conv;
+  int64_t convColumn = 0;
 };
 /// Linear.cpp chooses among: LinearTile.cpp (any shape, f32 arithmetic), LinearTensor.cpp (bf16 on tensor cores),
 /// LinearDecode.cpp (few rows).
@@ -132,20 +150,15 @@ void launchLinearDecode(StepBuilder &s, const LinearOperands &linear);
 void launchRotaryTable(StepBuilder &s, double theta, const Matrix &result);
 void launchRotary(StepBuilder &s, const Matrix &x, const Matrix &table, const Matrix &result);
 
-/// Convolution.cpp: `weight` is `[K, D]`.
-struct ConvolutionOperands {
-  Matrix x, weight, bias, result; // bias may be null
-  StateSlice state;
-  Activation activation = Activation::None;
-};
-void launchConvolution(StepBuilder &s, const ConvolutionOperands &conv);
-
 /// Scan.cpp: `A` is `[N, E]`; D, z and deltaBias may be null.
 struct ScanOperands {
   Matrix u, delta, A, B, C, D, z, deltaBias, result;
   StateSlice state;
   bool softplus = false;
+  // With one token a sequence the scan may compute delta itself: x weight^T + bias of this.
+  std::optional<LinearOperands> projection;
 };
+bool fitsScanProjection(const StepBuilder &s, const LinearOperands &projection);
 void launchScan(StepBuilder &s, const ScanOperands &scan);
 
 /// Attention.cpp
@@ -153,6 +166,7 @@ struct AttentionOperands {
   Matrix q, k, v, result;
   StateSlice keys, values;
   bool windowed = true;
+  Matrix table; // if q and k are still to be rotated
 };
 void launchAttention(StepBuilder &s, const AttentionOperands &attention);
 

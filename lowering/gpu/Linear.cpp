@@ -30,6 +30,8 @@ std::string samba::describe(const LinearOperands &linear) {
   key += std::to_string(linear.outputs) + (linear.swiglu ? " swiglu" : "");
   if (linear.normWeight)
     key += llvm::formatv(" {0} {1}", linear.eps, linear.roundedTo).str();
+  if (linear.conv)
+    key += " conv " + describe(*linear.conv) + " at " + std::to_string(linear.convColumn);
   return key;
 }
 
@@ -43,6 +45,21 @@ LinearArguments::LinearArguments(const LinearOperands &linear) {
     }
   sizes = list.size();
   list.push_back(StepBuilder::input("sizes"));
+  if (!linear.conv)
+    return;
+  conv = list.size();
+  list.insert(list.end(), {linear.conv->weight.base,
+                           linear.conv->result.base,
+                           StepBuilder::input("segments"),
+                           StepBuilder::input("states"),
+                           {LaunchArgument::Kind::State, linear.conv->state.offset}});
+  if (linear.conv->bias)
+    list.push_back(linear.conv->bias.base);
+}
+
+ConvolutionPlaces LinearArguments::convolution(const LinearOperands &linear, ValueRange arguments) const {
+  ValueRange own = arguments.drop_front(conv);
+  return {own[0], linear.conv->bias ? own[5] : Value(), own[1], own[2], own[3], own[4]};
 }
 
 LinearEpilogue::LinearEpilogue(const LinearOperands &linear, const LinearArguments &places, ValueRange arguments)

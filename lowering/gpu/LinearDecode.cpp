@@ -226,7 +226,21 @@ void samba::launchLinearDecode(StepBuilder &s, const LinearOperands &linear) {
         ArrayRef<Value> own = ArrayRef<Value>(sums).slice(r * outputs.size(), 1), gated;
         if (linear.swiglu)
           gated = ArrayRef<Value>(sums).slice(r * outputs.size() + 1, 1);
-        auto store = [&] { epilogue.store(e, row, column, own, gated); };
+        auto store = [&] {
+          if (!linear.conv)
+            return epilogue.store(e, row, column, own, gated);
+          Value channel = e.sub(column, e.index(linear.convColumn));
+          Value inside = e.both(e.less(e.index(-1), channel), e.less(channel, e.index(linear.conv->x.width)));
+          e.whenElse(
+              inside,
+              [&] {
+                Value input = own[0];
+                if (linear.bias)
+                  input = e.addf(input, e.load(arguments[places.bias], linear.bias.element, column));
+                emitConvolutionStep(e, *linear.conv, places.convolution(linear, arguments), channel, row, input);
+              },
+              [&] { epilogue.store(e, row, column, own, gated); });
+        };
         if (shape.rows == 1)
           store();
         else

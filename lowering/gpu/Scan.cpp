@@ -12,8 +12,72 @@
 using namespace mlir;
 using namespace samba;
 
+namespace {
+
+/// How a warp computes the products of its channels: groups of `group` lanes, each with `rounds` pieces of a channel's
+/// weights, one channel after another.
+struct ProjectionShape {
+  explicit ProjectionShape(const LinearOperands &projection) {
+    int64_t bytes = projection.weight.element.getIntOrFloatBitWidth() / 8;
+    lanes = projection.x.vectorWidth(projection.weight.vectorWidth(16 / bytes));
+    pieces = projection.x.width / lanes;
+    group = std::min<int64_t>(kWarp, llvm::PowerOf2Ceil(pieces));
+    rounds = llvm::divideCeil(pieces, group);
+  }
+  int64_t lanes, pieces, group, rounds;
+};
+
+/// The product of this thread's channel. All threads of the block take part.
+Value project(GpuEmitter &e, const LinearOperands &projection, const ScanArguments &places, ValueRange arguments,
+              Value row) {
+  ProjectionShape shape(projection);
+  Type f32 = e.b.getF32Type();
+  int64_t channels = projection.outputs;
+  Value results = e.shared(e.threads * 4);
+  Value lane = e.bitAnd(e.lane(), shape.group - 1), group = e.divFloor(e.lane(), shape.group);
+  Value firstOfWarp = e.mul(e.warp(), kWarp), firstOfBlock = e.mul(e.block(0), e.threads);
+  SmallVector<SmallVector<Value>> x;
+  SmallVector<Value> columns, insides;
+  for (int64_t round = 0; round < shape.rounds; ++round) {
+    Value piece = e.add(lane, round * shape.group);
+    bool whole = (round + 1) * shape.group <= shape.pieces;
+    insides.push_back(whole ? Value() : e.less(piece, e.index(shape.pieces)));
+    columns.push_back(e.mul(whole ? piece : e.select(insides.back(), piece, e.index(0)), shape.lanes));
+    x.push_back(e.load(arguments[places.x], projection.x.element,
+                       e.add(e.mul(row, projection.x.stride), columns.back()), shape.lanes));
+  }
+  e.loop(e.index(0), e.index(shape.group), 1, [&](Value i) {
+    Value local = e.add(e.add(firstOfWarp, e.mul(i, kWarp / shape.group)), group);
+    Value channel = e.minimum(e.add(firstOfBlock, local), e.index(channels - 1));
+    Value start = e.mul(channel, projection.weight.stride), sum = e.scalar(0);
+    for (int64_t round = 0; round < shape.rounds; ++round) {
+      Value part = sum;
+      for (auto [a, b] : llvm::zip(x[round], e.load(arguments[places.weight], projection.weight.element,
+                                                    e.add(start, columns[round]), shape.lanes)))
+        part = e.fma(a, b, part);
+      sum = insides[round] ? e.select(insides[round], part, sum) : part;
+    }
+    sum = e.warpSum(sum, shape.group);
+    e.when(e.equal(lane, e.index(0)), [&] {
+      if (projection.bias)
+        sum = e.addf(sum, e.load(arguments[places.bias], projection.bias.element, channel));
+      e.store(sum, results, f32, local);
+    });
+  });
+  e.barrier();
+  return e.load(results, f32, e.thread());
+}
+
+} // namespace
+
+bool samba::fitsScanProjection(const StepBuilder &s, const LinearOperands &projection) {
+  return s.isDecode() && !projection.residual && !projection.swiglu && !projection.normWeight;
+}
+
 // A thread walks one channel of one sequence through time, with its states in registers.
 void samba::launchScan(StepBuilder &s, const ScanOperands &scan) {
+  if (needsScanChunks(s, scan))
+    return launchScanChunks(s, scan);
   ScanArguments places(scan);
   int64_t channels = scan.u.width, threads = 128;
   StepBuilder::Spec spec{s.isDecode() ? "selective_scan_decode" : "selective_scan", describe(scan), threads};
@@ -24,15 +88,18 @@ void samba::launchScan(StepBuilder &s, const ScanOperands &scan) {
     Value channel = e.add(e.mul(e.block(0), threads), e.thread()), sequence = e.block(1);
     Value start = e.loadIndex(arguments[places.segments], 64, sequence);
     Value end = e.loadIndex(arguments[places.segments], 64, e.add(sequence, 1));
-    Value works = e.less(start, end);
-    if (channels % threads != 0)
-      works = e.both(works, e.less(channel, e.index(channels)));
-    e.when(works, [&] {
+    auto whenChannel = [&](llvm::function_ref<void()> body) {
+      if (channels % threads == 0)
+        body();
+      else
+        e.when(e.less(channel, e.index(channels)), body);
+    };
+    auto walk = [&](Value delta) {
       ScanStep step(e, scan, places, arguments, channel);
       Value state = statePointer(e, arguments[places.states], sequence, arguments[places.offset]);
       SmallVector<Value> h = step.loadState(state);
       if (decode)
-        step.advance(start, h, /*writes=*/true);
+        step.advance(start, h, /*writes=*/true, delta);
       else
         h = e.loop(start, end, 1, h, [&](Value row, ValueRange carried) {
           SmallVector<Value> h(carried);
@@ -40,6 +107,10 @@ void samba::launchScan(StepBuilder &s, const ScanOperands &scan) {
           return h;
         });
       step.storeState(state, h);
+    };
+    e.when(e.less(start, end), [&] {
+      Value delta = scan.projection ? project(e, *scan.projection, places, arguments, start) : Value();
+      whenChannel([&] { walk(delta); });
     });
   });
 }
@@ -53,7 +124,11 @@ std::string samba::describe(const ScanOperands &scan) {
   for (const Matrix *matrix :
        {&scan.u, &scan.delta, &scan.A, &scan.B, &scan.C, &scan.D, &scan.z, &scan.deltaBias, &scan.result})
     key += matrix->describe() + " ";
-  return key + std::to_string(scan.state.type.getShape()[0]) + (scan.softplus ? " softplus" : "");
+  key += std::to_string(scan.state.type.getShape()[0]) + (scan.softplus ? " softplus" : "");
+  if (scan.projection)
+    key += " projection " + scan.projection->x.describe() + " " + scan.projection->weight.describe() + " " +
+           scan.projection->bias.describe();
+  return key;
 }
 
 ScanArguments::ScanArguments(const ScanOperands &scan) {
@@ -71,6 +146,14 @@ ScanArguments::ScanArguments(const ScanOperands &scan) {
   }
   offset = list.size();
   list.push_back({LaunchArgument::Kind::State, scan.state.offset});
+  if (!scan.projection)
+    return;
+  for (auto [matrix, place] : {std::pair(&scan.projection->x, &x), std::pair(&scan.projection->weight, &weight),
+                               std::pair(&scan.projection->bias, &bias)})
+    if (*matrix) {
+      *place = list.size();
+      list.push_back(matrix->base);
+    }
 }
 
 ScanStep::ScanStep(GpuEmitter &e, const ScanOperands &scan, const ScanArguments &places, ValueRange arguments,
@@ -99,7 +182,7 @@ void ScanStep::storeState(Value state, ArrayRef<Value> h) {
     e.store(h[n], state, e.b.getF32Type(), e.add(channel, n * channels));
 }
 
-Value ScanStep::advance(Value row, MutableArrayRef<Value> h, bool writes) {
+Value ScanStep::advance(Value row, MutableArrayRef<Value> h, bool writes, Value delta) {
   auto at = [&](const Matrix &matrix, size_t place) {
     return e.load(arguments[place], matrix.element, e.add(e.mul(row, matrix.stride), channel));
   };
@@ -110,7 +193,9 @@ Value ScanStep::advance(Value row, MutableArrayRef<Value> h, bool writes) {
       llvm::append_range(values, e.load(arguments[place], matrix.element, e.add(e.mul(row, matrix.stride), n), lanes));
     return values;
   };
-  Value u = at(scan.u, places.u), delta = at(scan.delta, places.delta);
+  Value u = at(scan.u, places.u);
+  if (!delta)
+    delta = at(scan.delta, places.delta);
   Value z = scan.z && writes ? at(scan.z, places.z) : Value();
   SmallVector<Value> inputs = rowOf(scan.B, places.B), outputs;
   if (writes)

@@ -21,7 +21,12 @@ struct ScanArguments {
   std::vector<LaunchArgument> list;
   size_t u = 0, delta = 0, A = 0, B = 0, C = 0, D = 0, z = 0, deltaBias = 0, result = 0;
   size_t segments = 0, states = 0, offset = 0;
+  size_t x = 0, weight = 0, bias = 0; // of the projection
 };
+
+/// ScanChunks.cpp: for segments of many tokens.
+bool needsScanChunks(const StepBuilder &s, const ScanOperands &scan);
+void launchScanChunks(StepBuilder &s, const ScanOperands &scan);
 
 /// A thread's channel: what it keeps in registers, and its walk through time.
 class ScanStep {
@@ -34,8 +39,8 @@ public:
   mlir::SmallVector<Value> loadState(Value state);
   void storeState(Value state, mlir::ArrayRef<Value> h);
   /// Takes the states `h` through the token of that row, and stores its output if asked to. Returns the token's time
-  /// step.
-  Value advance(Value row, mlir::MutableArrayRef<Value> h, bool writes);
+  /// step. `delta` is read from memory if it is null.
+  Value advance(Value row, mlir::MutableArrayRef<Value> h, bool writes, Value delta = {});
 
   mlir::SmallVector<Value> A; // times log2 e
 

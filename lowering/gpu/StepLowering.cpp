@@ -32,6 +32,17 @@ template <typename Op> Op onlyUser(Value value) {
   return user && user->getBlock() == value.getParentBlock() ? user : Op();
 }
 
+bool isInKernel(Operation *op) { return isa<KernelOp>(op->getParentOp()); }
+
+/// The convolution that alone reads some of a linear's columns.
+CausalConv1dOp convolutionOf(LinearOp linear) {
+  for (Operation *user : linear->getUsers())
+    if (auto slice = dyn_cast<tensor::ExtractSliceOp>(user))
+      if (auto conv = onlyUser<CausalConv1dOp>(slice.getResult()); conv && conv.getX() == slice.getResult())
+        return conv;
+  return {};
+}
+
 /// The SwiGLU that a linear's halves go into, and nowhere else.
 SwigluOp packedGateOf(LinearOp linear) {
   SwigluOp gate;
@@ -61,7 +72,8 @@ LogicalResult StepLowering::lower(func::FuncOp entry) {
   for (Value value : body.getTerminator()->getOperands())
     if (isa<RankedTensorType>(value.getType())) {
       if (output++ || !isRows(value) || !value.getDefiningOp<KernelOp>())
-        return entry.emitOpError() << "expected one result that is no state, computed by a kernel: the logits";
+        return entry.emitOpError() << "expected one result that is no state, "
+                                      "computed by a kernel: the logits";
       outputs[value] = "logits";
     }
   return lowerBlock(body);
@@ -83,7 +95,8 @@ LogicalResult StepLowering::bindArguments(func::FuncOp entry) {
     }
     auto type = dyn_cast<RankedTensorType>(argument.getType());
     if (!type || input == std::size(kInputs) || !type.getElementType().isInteger(input == 0 ? 32 : 64))
-      return entry.emitOpError() << "expected tokens, segments, positions and rows before the states, got "
+      return entry.emitOpError() << "expected tokens, segments, positions and "
+                                    "rows before the states, got "
                                  << argument.getType() << " as argument " << argument.getArgNumber();
     integers[argument] = StepBuilder::input(kInputs[input++]);
   }
@@ -200,7 +213,8 @@ LogicalResult StepLowering::lowerCall(func::CallOp op) {
 LogicalResult StepLowering::lowerProbe(ProbeOp probe) {
   Matrix x = matrix(probe.getX());
   if (!x || x.stride != x.width || !x.element.isF32() || x.base.kind != LaunchArgument::Kind::Buffer)
-    return probe.emitOpError() << "expected on rows of f32 that are neither a slice nor a result of the step";
+    return probe.emitOpError() << "expected on rows of f32 that are neither a "
+                                  "slice nor a result of the step";
   s.probe(probe.getIndex(), x);
   return success();
 }
@@ -233,6 +247,7 @@ LogicalResult StepLowering::lowerOp(Operation *op) {
       .Case([&](tensor::ExtractSliceOp slice) { return lowerSlice(slice); })
       .Case([&](LinearOp linear) { return lowerLinear(linear); })
       .Case([&](RmsNormOp norm) { return lowerNorm(norm); })
+      .Case([&](RotaryOp rotary) { return lowerRotary(rotary); })
       .Case([&](CausalConv1dOp conv) { return lowerConvolution(conv); })
       .Case([&](SelectiveScanOp scan) { return lowerScan(scan); })
       .Case([&](SlidingWindowAttentionOp attention) { return lowerAttention(attention); })
@@ -286,29 +301,51 @@ LogicalResult StepLowering::lowerOp(Operation *op) {
         launchRotaryTable(s, op.getTheta().convertToDouble(), destination(op.getResult(), Extent::Tokens));
         return success();
       })
-      .Case([&](RotaryOp op) {
-        Matrix x = matrix(op.getX());
-        launchRotary(s, x, matrix(op.getTable()), destination(op.getResult(), x.extent));
-        return success();
-      })
       .Default([&](Operation *op) { return op->emitOpError() << "has no lowering to the GPU"; });
 }
 
 LogicalResult StepLowering::lowerNorm(RmsNormOp norm) {
   Matrix x = matrix(norm.getX()), weight = matrix(norm.getWeight());
   double eps = norm.getEps().convertToDouble();
+  auto rounding = onlyUser<arith::TruncFOp>(norm.getResult());
+  Value read = rounding ? rounding.getResult() : norm.getResult();
+  if (s.isDecode() && isInKernel(norm) && onlyUser<LinearOp>(read)) {
+    if (rounding)
+      done.insert(rounding);
+    norms[read] = {x, weight, eps};
+    return success();
+  }
   launchRmsNorm(s, x, weight, eps, destination(norm.getResult(), x.extent));
+  return success();
+}
+
+LogicalResult StepLowering::lowerRotary(RotaryOp op) {
+  Matrix x = matrix(op.getX()), table = matrix(op.getTable());
+  auto attention = onlyUser<SlidingWindowAttentionOp>(op.getResult());
+  if (s.isDecode() && isInKernel(op) && attention && attention.getV() != op.getResult()) {
+    rotations[op.getResult()] = {x, table};
+    return success();
+  }
+  launchRotary(s, x, table, destination(op.getResult(), x.extent));
   return success();
 }
 
 LogicalResult StepLowering::lowerLinear(LinearOp op) {
   if (isa_and_present<QuantAttr>(tensorOf(op.getWeight()).getEncoding()))
-    return op.emitOpError() << "of a quantised weight has no lowering to the GPU (--precision=f32 or bf16)";
+    return op.emitOpError() << "of a quantised weight has no lowering to the "
+                               "GPU (--precision=f32 or bf16)";
   LinearOperands linear;
   linear.x = matrix(op.getX());
   linear.weight = matrix(op.getWeight());
   linear.bias = matrix(op.getBias());
   linear.outputs = tensorOf(op.getWeight()).getDimSize(0);
+  if (auto norm = norms.find(op.getX()); norm != norms.end()) {
+    linear.x = norm->second.x;
+    linear.normWeight = norm->second.weight;
+    linear.eps = norm->second.eps;
+    if (!tensorOf(op.getX()).getElementType().isF32())
+      linear.roundedTo = tensorOf(op.getX()).getElementType();
+  }
   if (linear.weight.width != linear.x.width)
     return op.emitOpError() << "expected a row-major weight, got " << op.getWeight().getType();
   Value result = op.getResult();
@@ -322,10 +359,32 @@ LogicalResult StepLowering::lowerLinear(LinearOp op) {
     linear.residual = matrix(addition.getLhs() == result ? addition.getRhs() : addition.getLhs());
     result = addition.getResult();
     done.insert(addition);
+  } else if (auto scan = onlyUser<SelectiveScanOp>(result);
+             scan && isInKernel(op) && scan.getDelta() == result && fitsScanProjection(s, linear)) {
+    projections[result] = linear;
+    return success();
+  } else if (CausalConv1dOp conv = convolutionOf(op); conv && s.isDecode() && isInKernel(op)) {
+    joinConvolution(linear, op, conv);
   }
   linear.result = destination(result, linear.x.extent);
   launchLinear(s, linear);
   return success();
+}
+
+// The columns that nothing but the convolution reads go through it on their way to memory.
+void StepLowering::joinConvolution(LinearOperands &linear, LinearOp op, CausalConv1dOp conv) {
+  LinearOperands alone = linear; // with a place, to ask which kernel it would get
+  alone.result = {{}, linear.outputs, linear.outputs, Float32Type::get(s.context()), linear.x.extent};
+  if (!fitsLinearDecode(s, alone))
+    return;
+  auto slice = conv.getX().getDefiningOp<tensor::ExtractSliceOp>();
+  linear.convColumn = slice.getStaticOffsets()[1];
+  linear.conv = {{}, matrix(conv.getWeight()),       matrix(conv.getBias()),
+                 {}, states.lookup(conv.getState()), conv.getActivation()};
+  linear.conv->x = {{}, slice.getType().getDimSize(1), linear.outputs, Float32Type::get(s.context()), linear.x.extent};
+  linear.conv->result = destination(conv.getResult(), linear.x.extent);
+  (void)bindState(conv.getState(), conv.getNewState());
+  done.insert(conv);
 }
 
 LogicalResult StepLowering::lowerConvolution(CausalConv1dOp op) {
@@ -344,7 +403,10 @@ LogicalResult StepLowering::lowerScan(SelectiveScanOp op) {
                             << op.getState().getType();
   ScanOperands scan;
   scan.u = matrix(op.getU());
-  scan.delta = matrix(op.getDelta());
+  if (auto projection = projections.find(op.getDelta()); projection != projections.end())
+    scan.projection = projection->second;
+  else
+    scan.delta = matrix(op.getDelta());
   scan.A = matrix(op.getA());
   scan.B = matrix(op.getB());
   scan.C = matrix(op.getC());
@@ -358,13 +420,30 @@ LogicalResult StepLowering::lowerScan(SelectiveScanOp op) {
   return bindState(op.getState(), op.getNewState());
 }
 
+/// A query or key in memory.
+Matrix StepLowering::rotated(Value value) {
+  auto rotation = rotations.find(value);
+  if (rotation == rotations.end())
+    return matrix(value);
+  Matrix result = destination(value, rotation->second.x.extent);
+  launchRotary(s, rotation->second.x, rotation->second.table, result);
+  return result;
+}
+
 LogicalResult StepLowering::lowerAttention(SlidingWindowAttentionOp op) {
   constexpr int64_t kWidestHead = 256;
   if (op.getHeadDim() > kWidestHead)
     return op.emitOpError() << "expected heads of at most " << kWidestHead << " lanes, got " << op.getHeadDim();
   AttentionOperands attention;
-  attention.q = matrix(op.getQ());
-  attention.k = matrix(op.getK());
+  auto q = rotations.find(op.getQ()), k = rotations.find(op.getK());
+  if (q != rotations.end() && k != rotations.end()) {
+    attention.q = q->second.x;
+    attention.k = k->second.x;
+    attention.table = q->second.table;
+  } else {
+    attention.q = rotated(op.getQ());
+    attention.k = rotated(op.getK());
+  }
   attention.v = matrix(op.getV());
   attention.keys = states.lookup(op.getKeyState());
   attention.values = states.lookup(op.getValueState());

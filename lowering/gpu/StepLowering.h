@@ -33,6 +33,10 @@ private:
     Matrix x, weight;
     double eps;
   };
+  /// A rotation that the attention which reads it computes itself.
+  struct Rotation {
+    Matrix x, table;
+  };
 
   mlir::LogicalResult bindArguments(mlir::func::FuncOp entry);
   mlir::LogicalResult lowerBlock(mlir::Block &block);
@@ -43,6 +47,9 @@ private:
   mlir::LogicalResult lowerSlice(mlir::tensor::ExtractSliceOp slice);
   mlir::LogicalResult lowerNorm(RmsNormOp norm);
   mlir::LogicalResult lowerLinear(LinearOp linear);
+  mlir::LogicalResult lowerRotary(RotaryOp rotary);
+  Matrix rotated(mlir::Value value);
+  void joinConvolution(LinearOperands &linear, LinearOp op, CausalConv1dOp conv);
   mlir::LogicalResult lowerConvolution(CausalConv1dOp conv);
   mlir::LogicalResult lowerScan(SelectiveScanOp scan);
   mlir::LogicalResult lowerAttention(SlidingWindowAttentionOp attention);
@@ -60,6 +67,8 @@ private:
   llvm::DenseMap<mlir::Value, LaunchArgument> integers; // inputs of indices
   llvm::DenseMap<mlir::Value, StateSlice> states;
   llvm::DenseMap<mlir::Value, Norm> norms;
+  llvm::DenseMap<mlir::Value, Rotation> rotations;
+  llvm::DenseMap<mlir::Value, LinearOperands> projections; // that the scan which reads them computes itself
   llvm::DenseMap<mlir::Value, std::string> outputs;
   llvm::DenseMap<mlir::Value, mlir::Value> sameAs; // values of kernels and functions -> what they become outside
   llvm::DenseSet<mlir::Operation *> done;          // by the launch of another operation

@@ -147,6 +147,7 @@ private:
       unfused = module->clone();
       PhaseOptions none = phaseOptions;
       none.fusion.names.clear();
+      none.fusionGiven = true;
       none.stages = {};
       none.checker = nullptr;
       if (llvm::Error error = runPhase(Phase::Fuse, *unfused, none))

@@ -227,6 +227,7 @@ llvm::Error parseFusion(const CommandLine &line, CompileOptions &options) {
   if (!fusion)
     return llvm::createStringError("--fusion: " + toString(fusion.takeError()));
   options.phases.fusion = *fusion;
+  options.phases.fusionGiven = line.fusion.getNumOccurrences() > 0;
   llvm::Expected<CheckOptions> check = CheckOptions::parse(line.check);
   if (!check)
     return llvm::createStringError("--check-each-pass: " + toString(check.takeError()));

@@ -68,6 +68,18 @@ llvm::Error samba::applySchedule(ModuleOp module, llvm::StringRef file, const Ph
   return runPasses(module, pm, "the schedule '" + file + "' failed", options);
 }
 
+// On a GPU every fusion pays: the lowering joins what one kernel of samba IR holds, as far as it can. The cost model of
+// the passes is one of CPUs.
+static FusionOptions fusionFor(const PhaseOptions &options) {
+  FusionOptions fusion = options.fusion;
+  if (!options.cuda)
+    return fusion;
+  if (!options.fusionGiven)
+    fusion = llvm::cantFail(FusionOptions::parse("all"));
+  fusion.force = true;
+  return fusion;
+}
+
 // Layouts and tiles follow from the CPU, so a scheduled module is bound to it.
 static void recordCpus(ModuleOp module, llvm::ArrayRef<CpuTarget> targets) {
   Builder builder(module.getContext());
@@ -179,7 +191,7 @@ llvm::Error samba::runPhase(Phase phase, ModuleOp module, const PhaseOptions &op
     return run(module, phase, options, [&](OpPassManager &pm) { buildOptimisePipeline(pm, options.precision, round); });
   }
   case Phase::Fuse:
-    return run(module, phase, options, [&](OpPassManager &pm) { buildFusePipeline(pm, options.fusion); });
+    return run(module, phase, options, [&](OpPassManager &pm) { buildFusePipeline(pm, fusionFor(options)); });
   case Phase::Schedule:
     return schedule(module, options);
   case Phase::Lower:

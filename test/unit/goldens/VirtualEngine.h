@@ -14,7 +14,7 @@ namespace samba::reference::test {
 
 struct VirtualOptions {
   std::string precision = "f32";
-  std::string fusion = "default";
+  std::string fusion = "all";
   uint64_t seed = 0; // of the order in which warps run
 };
 
