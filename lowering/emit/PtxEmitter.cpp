@@ -175,7 +175,7 @@ llvm::Expected<std::string> samba::assemblePtx(llvm::StringRef ptxas, llvm::Stri
       return llvm::createStringError("cannot write '" + input + "'");
   }
   std::string archName = "-arch=sm_" + std::to_string(arch);
-  llvm::StringRef arguments[] = {ptxas, archName, "-O3", "--warn-on-spills", "--warning-as-error", "-o", output, input};
+  llvm::StringRef arguments[] = {ptxas, archName, "-O3", "--warning-as-error", "-o", output, input};
   std::optional<llvm::StringRef> redirects[] = {"", messages, messages};
   std::string failure;
   int status = llvm::sys::ExecuteAndWait(ptxas, arguments, std::nullopt, redirects, /*SecondsToWait=*/600,

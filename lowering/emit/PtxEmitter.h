@@ -34,7 +34,7 @@ llvm::Expected<std::string> emitPtx(mlir::ModuleOp module, int64_t arch);
 /// The path of ptxas: $SAMBA_PTXAS, or in the PATH, or where CUDA is usually installed. Empty: there is none.
 std::string findPtxas();
 
-/// Machine code from PTX. Warnings are errors, and so are registers that do not suffice.
+/// Machine code from PTX. Warnings are errors.
 llvm::Expected<std::string> assemblePtx(llvm::StringRef ptxas, llvm::StringRef ptx, int64_t arch);
 
 } // namespace samba
