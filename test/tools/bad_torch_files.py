@@ -57,6 +57,18 @@ zip_file.add("archive/data.pkl", pickled)
 zip_file.add("archive/data/0", bytes(16))
 zip_file.add("archive/data/0", bytes(16))
 write("twice", zip_file.bytes())
+# 64-bit fields that lie.
+wide = torch_file.archive(pickled, storages, wide=True).bytes(wide=True)
+write("wide-locator", wide[:-34] + struct.pack("<Q", 2**60) + wide[-26:])
+write("wide-no-record", good[:-12] + b"\xff" * 8 + good[-4:-2] + good[-2:])
+huge = bytearray(wide)
+at = huge.rindex(b"archive/data/0") + len("archive/data/0") + 8
+huge[at : at + 8] = struct.pack("<Q", 2**63)
+write("wide-size", bytes(huge))
+huge[at : at + 16] = struct.pack("<QQ", 2**63, 2**63)
+write("wide-sizes", bytes(huge))
+huge[at + 16 : at + 24] = struct.pack("<Q", 2**64 - 8)
+write("wide-place", bytes(huge))
 # Two names for the same bytes.
 zip_file = Zip()
 zip_file.add("archive/data.pkl", pickled)

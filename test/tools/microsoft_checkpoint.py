@@ -1,11 +1,12 @@
 """Rewrites a checkpoint of flash-linear-attention in the layout of microsoft/Samba, with the standard library alone.
 
 microsoft_checkpoint.py MODEL_DIR OUT.pth|OUT.safetensors [--bare] [--weights-file=NAME] [--config=OUT.json|OUT.yaml]
-                        [--model-name=NAME]
+                        [--model-name=NAME] [--wide]
 
 q, k and v become one matrix, grouped by key/value head; a tied head is stored a second time, in a .pth file as the same
 storage. A .pth file holds {model, optimizer, hparams, iter_num, step_count} as the training code saves it, or with
---bare the state dict alone. --config writes what the tensors do not tell.
+--bare the state dict alone. --config writes what the tensors do not tell. --wide
+writes 64-bit sizes, as large files have them.
 """
 import collections
 import json
@@ -99,7 +100,7 @@ def main(arguments):
         state = {"model": state, "optimizer": {"state": adam, "param_groups": groups},
                  "hparams": {"model_name": options.get("model-name", "a model of one's own"), "devices": 8, "learning_rate": 4e-4, "tokens": 20 * 10**9},
                  "iter_num": 100, "step_count": 50}
-    torch_file.save(out, state)
+    torch_file.save(out, state, wide="wide" in options)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,8 @@ class Zip:
     def __init__(self):
         self.data, self.directory, self.count = bytearray(), bytearray(), 0
 
-    def add(self, name, data, *, method=0, flags=0, size=None, local=None, local_name=None):
+    def add(self, name, data, *, method=0, flags=0, size=None, local=None, local_name=None, wide=False):
+        """`wide`: sizes and place as 64-bit fields, as files of more than 4 GiB have them."""
         name = name.encode()
         local_name = name if local_name is None else local_name.encode()
         size = len(data) if size is None else size
@@ -85,27 +86,36 @@ class Zip:
             self.data += struct.pack("<IHHHHHIIIHH", 0x04034B50, 0, flags, method, 0, 0, checksum, len(data), len(data),
                                      len(local_name), padding + 4)
             self.data += local_name + struct.pack("<HH", 0x4246, padding) + b"Z" * padding + data
-        self.directory += struct.pack("<IHHHHHHIIIHHHHHII", 0x02014B50, 0, 0, flags, method, 0, 0, checksum,
-                                      len(data), size, len(name), 0, 0, 0, 0, 0, where) + name
+        packed, extra = len(data), b""
+        if wide:
+            extra = struct.pack("<HHHHQQQ", 0x4246, 0, 1, 24, size, packed, where)
+            size = packed = where = 0xFFFFFFFF
+        self.directory += struct.pack("<IHHHHHHIIIHHHHHII", 0x02014B50, 0, 0, flags, method, 0, 0, checksum, packed,
+                                      size, len(name), len(extra), 0, 0, 0, 0, where) + name + extra
         self.count += 1
 
-    def bytes(self, *, count=None, comment=b""):
-        count = self.count if count is None else count
+    def bytes(self, *, comment=b"", wide=False):
+        count, end = self.count, len(self.data) + len(self.directory)
+        if wide:
+            end64 = struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, count, count, len(self.directory),
+                                len(self.data)) + struct.pack("<IIQI", 0x07064B50, 0, end, 1)
+            return bytes(self.data + self.directory) + end64 + struct.pack(
+                "<IHHHHIIH", 0x06054B50, 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
         end = struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, count, count, len(self.directory), len(self.data),
                           len(comment))
         return bytes(self.data + self.directory) + end + comment
 
 
-def archive(data_pkl, storages, *, folder="archive", order=b"little"):
+def archive(data_pkl, storages, *, folder="archive", order=b"little", wide=False):
     zip_file = Zip()
-    zip_file.add(f"{folder}/data.pkl", data_pkl)
+    zip_file.add(f"{folder}/data.pkl", data_pkl, wide=wide)
     zip_file.add(f"{folder}/byteorder", order)
     for key, data in storages.items():
-        zip_file.add(f"{folder}/data/{key}", data)
+        zip_file.add(f"{folder}/data/{key}", data, wide=wide)
     zip_file.add(f"{folder}/version", b"3\n")
     return zip_file
 
 
-def save(path, value):
+def save(path, value, wide=False):
     with open(path, "wb") as file:
-        file.write(archive(*dump(value)).bytes())
+        file.write(archive(*dump(value), wide=wide).bytes(wide=wide))

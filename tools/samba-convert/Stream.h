@@ -15,6 +15,9 @@
 
 namespace samba::convert {
 
+/// Bytes of a checkpoint that are read at a time.
+constexpr size_t kStep = 16 << 20;
+
 /// After the first error nothing is written any more; close() returns it.
 class Stream {
 public:
@@ -26,18 +29,17 @@ public:
       os << text;
   }
 
-  /// The tensor's bytes, 16 MiB at a time.
   void write(const OutputTensor &tensor) {
-    constexpr size_t kStep = 16 << 20;
     for (llvm::ArrayRef<uint8_t> piece : tensor.pieces)
       for (; !piece.empty() && !failed(); piece = piece.drop_front(std::min(kStep, piece.size()))) {
         llvm::ArrayRef<uint8_t> step = piece.take_front(kStep);
         os.write(reinterpret_cast<const char *>(step.data()), step.size());
-        checkpoint.release(step);
+        release(step);
         interrupted = !progress(step.size());
       }
   }
 
+  void release(llvm::ArrayRef<uint8_t> bytes) const { checkpoint.release(bytes); }
   uint64_t tell() const { return os.tell(); }
 
   llvm::Error close() {

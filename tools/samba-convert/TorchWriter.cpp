@@ -93,7 +93,10 @@ public:
   void add(StringRef name, ArrayRef<ArrayRef<uint8_t>> pieces, uint64_t size, function_ref<void()> writeData) {
     uint32_t checksum = 0;
     for (ArrayRef<uint8_t> piece : pieces)
-      checksum = crc32(checksum, piece);
+      for (; !piece.empty(); piece = piece.drop_front(std::min(kStep, piece.size()))) {
+        checksum = crc32(checksum, piece.take_front(kStep));
+        out.release(piece.take_front(kStep));
+      }
     uint64_t begin = out.tell();
     bool large = size >= kIn64;
     std::string extra;

@@ -16,9 +16,10 @@ using namespace samba;
 
 namespace {
 
-/// Rows of cells, printed in columns: those of numbers to the right, as the last row shows.
+/// Rows of cells, printed in columns; `alignment` has an 'l' or 'r' for each.
 class Table {
 public:
+  explicit Table(StringRef alignment) : alignment(alignment) {}
   void add(std::vector<std::string> row) { rows.push_back(std::move(row)); }
   void print(raw_ostream &os) const {
     std::vector<size_t> widths;
@@ -30,16 +31,16 @@ public:
     for (const auto &row : rows) {
       std::string line;
       for (auto [column, cell] : enumerate(row)) {
-        StringRef last = rows.back()[column];
-        bool isNumber = !last.empty() && isDigit(last.front()) && rows.front()[column] != "layers";
-        line += "  " + std::string(isNumber ? widths[column] - cell.size() : 0, ' ') + cell +
-                std::string(isNumber ? 0 : widths[column] - cell.size(), ' ');
+        bool toRight = alignment[column] == 'r';
+        line += "  " + std::string(toRight ? widths[column] - cell.size() : 0, ' ') + cell +
+                std::string(toRight ? 0 : widths[column] - cell.size(), ' ');
       }
       os << StringRef(line).rtrim() << "\n";
     }
   }
 
 private:
+  StringRef alignment;
   std::vector<std::vector<std::string>> rows;
 };
 
@@ -101,7 +102,7 @@ void printLayers(const json::Object &report, raw_ostream &os) {
       }
       kind->second.push_back(number);
     }
-  Table table;
+  Table table("llrl");
   table.add({"block", "layers", "parameters", "sizes"});
   for (auto [kind, block] : zip(kinds, blocks))
     table.add({text(*block, "kind").str(), ranges(kind.second), std::to_string(integer(*block, "parameters")),
@@ -125,23 +126,23 @@ void printCheckpoint(const json::Object &report, raw_ostream &os) {
      << (report.getBoolean("tied_head").value_or(false) ? "head and embeddings in one" : "head of its own") << "\n\n";
   printLayers(report, os);
   os << "\n";
-  Table parts;
-  parts.add({"part", "", "parameters"});
+  Table parts("lr");
+  parts.add({"part", "parameters"});
   for (StringRef part : {"embeddings", "mamba", "attention", "mlp", "other", "final_norm", "head", "total"})
     if (parameters.get(part))
-      parts.add({part.str(), "", std::to_string(integer(parameters, part))});
+      parts.add({part.str(), std::to_string(integer(parameters, part))});
   parts.print(os);
   os << "\nstate of a sequence: " << bytesText(double(integer(report, "state_bytes")));
   if (std::optional<int64_t> context = report.getInteger("max_context"))
     os << ", for up to " << *context << " tokens\n\n";
   else
     os << ", for any number of tokens\n\n";
-  Table table;
-  table.add({"precision", "", "weights", "read per token",
+  Table table("lrrr");
+  table.add({"precision", "weights", "moved per token",
              formatv("most tokens/s at {0} GB/s", json::Value(*report.getNumber("bandwidth_gb_s"))).str()});
   for (const json::Value &entry : *report.getArray("precisions")) {
     const json::Object &line = *entry.getAsObject();
-    table.add({text(line, "precision").str(), "", bytesText(double(integer(line, "weight_bytes"))),
+    table.add({text(line, "precision").str(), bytesText(double(integer(line, "weight_bytes"))),
                bytesText(double(integer(line, "bytes_per_token"))),
                formatv("{0:f1}", *line.getNumber("tokens_per_second")).str()});
   }
