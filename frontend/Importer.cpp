@@ -7,6 +7,7 @@
 
 #include "frontend/Importer.h"
 
+#include "dialect/Numerics.h"
 #include "dialect/Samba.h"
 #include "frontend/Blocks.h"
 #include "frontend/Error.h"
@@ -252,11 +253,26 @@ llvm::Expected<OwningOpRef<ModuleOp>> samba::importModel(MLIRContext &context, c
     return makeError(model.configPath + ": full attention: expected a context between 1 and " + Twine(kMaxContext) +
                      " tokens, found " + Twine(fullContext) +
                      (options.context ? "" : " (key 'max_position_embeddings'; choose a context)"));
+  Numerics numerics;
+  for (llvm::StringRef flags : {StringRef(model.numerics), StringRef(options.numerics)})
+    if (llvm::Error failed = numerics.set(flags))
+      return std::move(failed);
+  // A window of w+1 keys is a model with other windows.
+  std::optional<ModelDescription> widened;
+  if (numerics["window_keys"] == "w+1") {
+    widened = model;
+    for (LayerSpec &layer : widened->layers)
+      for (BlockSpec &block : layer.blocks)
+        if (auto *attention = std::get_if<AttentionSpec>(&block.body); attention && attention->window)
+          ++*attention->window;
+  }
   context.loadDialect<SambaDialect, arith::ArithDialect, func::FuncDialect, tensor::TensorDialect>();
   OwningOpRef<ModuleOp> module =
-      Importer(context, model, fullContext)
+      Importer(context, widened ? *widened : model, fullContext)
           .build(options.name.empty() ? directoryName(checkpoint.directory()) : options.name);
 
+  if (DictionaryAttr profile = numerics.attribute(&context))
+    (*module)->setAttr(Numerics::kAttribute, profile);
   std::string problem;
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
     if (problem.empty())

@@ -24,6 +24,8 @@ struct ImportOptions {
   int64_t context = 0;
   /// Name of the module; empty: the name of the checkpoint's directory.
   std::string name;
+  /// Flags of dialect/Numerics.h in place of those of the family: "dtype=bf16,logits=f32".
+  std::string numerics;
 };
 
 /// Checks that the checkpoint holds exactly the tensors of the model (names, shapes, F32, BF16 or F16), and builds the
@@ -34,7 +36,7 @@ struct ImportOptions {
 ///
 /// with a state argument (attribute samba.name, "layers.0.conv") for each state of each layer. The module attribute
 /// `samba.model` describes the model: name, family, sizes, "layers" (kind of each), "attention" (list of its kinds),
-/// parameters, token ids, and max_context if the model has a bound.
+/// parameters, token ids, and max_context if the model has a bound. `samba.numerics` is the profile of its numerics.
 ///
 /// Loads the dialects it needs into the context. The result passes the verifier. An error is one line that names file
 /// and tensor.

@@ -133,6 +133,9 @@ struct ModelDescription {
   std::vector<std::string> ignoredTensors;
   int64_t maxPositionEmbeddings = 0;
   std::optional<int64_t> bosToken, eosToken, padToken; // below vocabSize
+  /// How the family's own code rounds, as flags of dialect/Numerics.h: "residual=f32,norm_cast=hf". Has no effect
+  /// before `dtype` asks for roundings.
+  std::string numerics;
   /// One line each, for the user: keys that were not understood and do not matter as far as is known.
   std::vector<std::string> warnings;
 

@@ -16,6 +16,7 @@ using namespace samba;
 static constexpr int64_t kQuantGroup = 64; // elements of a quantised matrix that share a scale
 
 void samba::buildOptimisePipeline(OpPassManager &pm, llvm::StringRef precision, bool roundActivations) {
+  pm.addPass(createSambaApplyNumerics());
   pm.addPass(createSambaSetPrecision({precision.str(), kQuantGroup, roundActivations}));
 }
 

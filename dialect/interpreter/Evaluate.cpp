@@ -7,6 +7,7 @@
 
 #include "dialect/interpreter/Evaluate.h"
 
+#include "dialect/Numerics.h"
 #include "dialect/interpreter/Operations.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -53,6 +54,22 @@ template <class F> Results<F> three(Expected<AttentionOutputs<F>> result) {
   values.push_back(std::move(result->keys));
   values.push_back(std::move(result->values));
   return values;
+}
+
+template <class F> Tensor<F> roundedToBf16(mlir::Operation *op, Tensor<F> values) {
+  auto type = mlir::BFloat16Type::get(op->getContext());
+  for (F &value : values.data)
+    value = F(roundTo(type, value));
+  return values;
+}
+
+template <class F> Expected<Tensor<F>> scaleColumns(Tensor<F> rows, const Tensor<F> &factors) {
+  int64_t width = rows.shape[1];
+  if (Error error = checkShape("weight", factors.shape, {width}))
+    return std::move(error);
+  for (size_t i = 0; i < rows.data.size(); ++i)
+    rows.data[i] *= factors.data[i % width];
+  return rows;
 }
 
 Error checkSizes(StringRef what, mlir::ShapedType type, ArrayRef<int64_t> actual) {
@@ -104,7 +121,12 @@ template <class F> Expected<std::vector<Value<F>>> evaluateSamba(mlir::Operation
       .Case([&](EmbeddingOp op) { return one(embedding(in.integers(op.getTokens()), in.rows(op.getTable()))); })
       .Case([&](GatherRowsOp op) { return one(gatherRows(in.rows(op.getX()), in.integers(op.getRows()))); })
       .Case([&](RmsNormOp op) {
-        return one(rmsNorm(in.rows(op.getX()), in.optional(op.getWeight()), F(op.getEps().convertToFloat())));
+        F eps = F(op.getEps().convertToFloat());
+        if (!op.getWeight() || !op->hasAttr(kRoundNormalised))
+          return one(rmsNorm(in.rows(op.getX()), in.optional(op.getWeight()), eps));
+        Expected<Tensor<F>> normalised = rmsNorm(in.rows(op.getX()), static_cast<const Tensor<F> *>(nullptr), eps);
+        return one(normalised ? scaleColumns(roundedToBf16(op, std::move(*normalised)), in.rows(op.getWeight()))
+                              : normalised.takeError());
       })
       .Case([&](LinearOp op) {
         return one(linear(in.rows(op.getX()), in.rows(op.getWeight()), in.optional(op.getBias())));
@@ -127,7 +149,11 @@ template <class F> Expected<std::vector<Value<F>>> evaluateSamba(mlir::Operation
             in.rows(op.getU()),   in.rows(op.getDelta()), in.rows(op.getA()),     in.rows(op.getB()),
             in.rows(op.getC()),   in.optional(op.getD()), in.optional(op.getZ()), in.optional(op.getDeltaBias()),
             op.getDeltaSoftplus()};
-        return two(selectiveScan(inputs, in.integers(op.getSegments()), in.states(op.getState())));
+        Expected<Stepped<F>> stepped = selectiveScan(inputs, in.integers(op.getSegments()), in.states(op.getState()));
+        if (stepped && op->hasAttr(kRoundState))
+          for (Tensor<F> &state : stepped->state.sequences)
+            state = roundedToBf16(op, std::move(state));
+        return two(std::move(stepped));
       })
       .Case([&](SlidingWindowAttentionOp op) {
         return three(slidingWindowAttention(in.rows(op.getQ()), in.rows(op.getK()), in.rows(op.getV()),

@@ -47,6 +47,13 @@ template <class F> Expected<Value<F>> truncate(mlir::arith::TruncFOp op, Lookup<
   return y;
 }
 
+/// Nothing is lost: narrow values are held as what they were rounded to.
+template <class F> Expected<Value<F>> extend(mlir::arith::ExtFOp op, Lookup<F> lookup) {
+  if (const auto *x = std::get_if<Tensor<F>>(&lookup(op.getIn())))
+    return *x;
+  return makeError("expected floating-point numbers");
+}
+
 template <class F> Expected<Value<F>> constant(mlir::arith::ConstantOp op) {
   mlir::Attribute attribute = op.getValue();
   if (auto number = dyn_cast<mlir::FloatAttr>(attribute))
@@ -155,6 +162,7 @@ template <class F> Expected<std::vector<Value<F>>> evaluateUpstream(mlir::Operat
           .Case([&](mlir::arith::SubFOp) { return elementwise<F>(op, lookup, std::minus<F>()); })
           .Case([&](mlir::arith::MulFOp) { return elementwise<F>(op, lookup, std::multiplies<F>()); })
           .Case([&](mlir::arith::TruncFOp op) { return truncate<F>(op, lookup); })
+          .Case([&](mlir::arith::ExtFOp op) { return extend<F>(op, lookup); })
           .Case([&](mlir::arith::ConstantOp op) { return constant<F>(op); })
           .Case([&](mlir::tensor::DimOp op) { return dimension<F>(op, lookup); })
           .Case([&](mlir::tensor::ExtractSliceOp op) { return extractSlice<F>(op, lookup); })

@@ -89,6 +89,7 @@ Expected<ModelDescription> read(const json::Object &config, StringRef path, cons
     addMlpWeights(mlp, prefix + "feed_forward.", sizes.hidden, /*bias=*/false);
     model.layers.push_back({{std::move(mixer), std::move(mlp)}});
   }
+  model.numerics = "norm_cast=hf";
   model.maxPositionEmbeddings = positions;
   model.bosToken = bos;
   model.eosToken = eos;

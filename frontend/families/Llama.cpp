@@ -120,6 +120,7 @@ Expected<ModelDescription> readAny(const json::Object &config, StringRef path, K
     // Older libraries stored the frequencies of the rotary embedding.
     model.ignoredTensors.push_back(prefix + "self_attn.rotary_emb.inv_freq");
   }
+  model.numerics = "norm_cast=hf";
   model.maxPositionEmbeddings = positions;
   model.bosToken = bos;
   model.eosToken = eos;

@@ -22,7 +22,6 @@ using namespace samba;
 namespace {
 
 constexpr StringLiteral kHarmless[] = {
-    "residual_in_fp32",
     "time_step_init_scheme",
     "time_step_min",
     "time_step_max",
@@ -43,7 +42,7 @@ constexpr StringLiteral kHarmless[] = {
     "pad_vocab_size_multiple",
 };
 
-constexpr StringLiteral kOriginalHarmless[] = {"residual_in_fp32", "fused_add_norm"};
+constexpr StringLiteral kOriginalHarmless[] = {"fused_add_norm"};
 
 /// What both layouts say.
 struct Sizes {
@@ -55,6 +54,7 @@ struct Sizes {
   bool tied = true;
   StringRef embeddings = "backbone.embeddings.weight";
   std::optional<int64_t> bos, eos, pad;
+  std::string numerics;
 };
 
 std::string layerPrefix(int64_t layer) { return "backbone.layers." + std::to_string(layer) + "."; }
@@ -125,6 +125,7 @@ ModelDescription describeMamba(Sizes sizes, StringRef path, const Checkpoint *ch
     model.tiedHead = "lm_head.weight";
   else
     model.head = WeightSpec::of("lm_head.weight", "lm_head.weight", {sizes.vocab, sizes.hidden});
+  model.numerics = sizes.numerics;
   model.bosToken = sizes.bos;
   model.eosToken = sizes.eos;
   model.padToken = sizes.pad;
@@ -157,6 +158,10 @@ Expected<ModelDescription> readTransformers(const json::Object &config, StringRe
   sizes.biases.conv = keys.boolean("use_conv_bias", true);
   sizes.eps = keys.eps("layer_norm_epsilon", 1e-5);
   sizes.tied = keys.boolean("tie_word_embeddings", true);
+  // The library's norm casts twice, and reads the f32 stream rounded.
+  sizes.numerics = "norm_cast=hf";
+  if (keys.boolean("residual_in_fp32", true))
+    sizes.numerics += ",residual=f32,norm_input=model";
   sizes.bos = keys.token("bos_token_id", 0, sizes.vocab);
   sizes.eos = keys.token("eos_token_id", falcon ? 11 : 0, sizes.vocab);
   sizes.pad = keys.padToken(sizes.vocab);
@@ -212,6 +217,8 @@ Expected<ModelDescription> readOriginal(const json::Object &config, StringRef pa
   sizes.biases.inProj = sizes.biases.outProj = ssm.boolean("bias", false);
   sizes.biases.conv = ssm.boolean("conv_bias", true);
   sizes.tied = keys.boolean("tie_embeddings", true);
+  if (keys.boolean("residual_in_fp32", true))
+    sizes.numerics = "residual=f32"; // added and normalised in one kernel, which reads the sum unrounded
   sizes.embeddings = "backbone.embedding.weight";
   if (sizes.vocab > kMaxVocab)
     keys.error("pad_vocab_size_multiple", "a padded vocabulary of at most " + Twine(kMaxVocab));

@@ -30,6 +30,7 @@ public:
 
   Expected<ModelDescription> run() {
     model.family = "microsoft";
+    model.numerics = "residual=f32,norm_input=model"; // SPEC 6, P-cuda
     model.configPath = config ? config->origin : checkpoint.files().front()->file().path();
     model.finalNorm.eps = eps();
     describeTable();

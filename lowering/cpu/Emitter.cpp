@@ -144,6 +144,14 @@ Value Emitter::largest(Value vector) {
   return reduction;
 }
 
+Value Emitter::roundToBf16(Value x) {
+  Type narrow = b.getBF16Type();
+  if (auto vector = dyn_cast<VectorType>(x.getType()))
+    narrow = vector.clone(narrow);
+  Value rounded = arith::TruncFOp::create(b, loc, narrow, x);
+  return arith::ExtFOp::create(b, loc, x.getType(), rounded);
+}
+
 //===----------------------------------------------------------------------===//
 // Memory
 //===----------------------------------------------------------------------===//

@@ -68,6 +68,9 @@ public:
   Value sum(Value vector);
   Value largest(Value vector);
 
+  /// Rounds an f32 scalar or vector to bf16 and back.
+  Value roundToBf16(Value x);
+
   // ---- Memory.
   /// A dense memref over a bare pointer. Only the first size may be dynamic; it is `rows` then.
   Value memrefAt(Value pointer, mlir::MemRefType type, Value rows = {});

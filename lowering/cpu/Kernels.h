@@ -36,9 +36,10 @@ struct StateBuffer {
 void emitEmbedding(Emitter &e, mlir::Value tokens, mlir::Value table, mlir::Attribute encoding, mlir::Value result);
 void emitGatherRows(Emitter &e, mlir::Value x, mlir::Value rows, mlir::Value result);
 void emitCopy(Emitter &e, mlir::Value x, mlir::Value result);
-void emitRmsNorm(Emitter &e, mlir::Value x, mlir::Value weight, double eps, mlir::Value result);
+void emitRmsNorm(Emitter &e, mlir::Value x, mlir::Value weight, double eps, bool roundNormalised, mlir::Value result);
 /// The same into `result` of many rows, or, of at most kPrologueRows, into memory of each thread. Returns what is read.
-mlir::Value emitRmsNormPrologue(Emitter &e, mlir::Value x, mlir::Value weight, double eps, mlir::Value result);
+mlir::Value emitRmsNormPrologue(Emitter &e, mlir::Value x, mlir::Value weight, double eps, bool roundNormalised,
+                                mlir::Value result);
 void emitSwiglu(Emitter &e, mlir::Value gate, mlir::Value up, mlir::Value result);
 void emitAdd(Emitter &e, mlir::Value x, mlir::Value y, mlir::Value result);
 
@@ -84,6 +85,7 @@ void emitCausalConv1d(Emitter &e, mlir::Value x, mlir::Value weight, mlir::Value
 struct ScanBuffers {
   mlir::Value u, delta, A, B, C, segments, D, z, deltaBias, result;
   bool softplus = false;
+  bool roundState = false; // to bf16, when it is stored
 };
 void emitSelectiveScan(Emitter &e, const ScanBuffers &buffers, const StateBuffer &state);
 

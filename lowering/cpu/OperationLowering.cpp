@@ -7,6 +7,7 @@
 
 #include "lowering/cpu/FunctionLowering.h"
 
+#include "dialect/Numerics.h"
 #include "lowering/cpu/LoopTable.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -89,6 +90,13 @@ LogicalResult FunctionLowering::lowerOp(Operation *op) {
           return op.emitOpError() << "expected rows of activations, got " << op.getType();
         Value x = buffer(op.getIn());
         e.loopInfo = describeCopy(e.loopInfo, rowBytes(op.getResult()), "it is rounded, and read in both types");
+        emitCopy(e, x, destination(op.getResult(), e.rows(x)));
+        return success();
+      })
+      .Case([&](arith::ExtFOp op) -> LogicalResult {
+        if (!isRows(op.getResult()))
+          return op.emitOpError() << "expected rows of activations, got " << op.getType();
+        Value x = buffer(op.getIn());
         emitCopy(e, x, destination(op.getResult(), e.rows(x)));
         return success();
       })
@@ -187,12 +195,13 @@ LogicalResult FunctionLowering::lowerSwiglu(SwigluOp swiglu) {
 void FunctionLowering::lowerNorm(RmsNormOp norm) {
   Value x = buffer(norm.getX()), weight = buffer(norm.getWeight());
   double eps = norm.getEps().convertToDouble();
+  bool roundNormalised = norm->hasAttr(kRoundNormalised);
   Value to = destination(norm.getResult(), e.rows(x));
   // Results of a function are written where the caller wants them.
   if (!isPrologue(norm) || !cast<MemRefType>(to.getType()).getLayout().isIdentity())
-    return emitRmsNorm(e, x, weight, eps, to);
+    return emitRmsNorm(e, x, weight, eps, roundNormalised, to);
   e.loopInfo = describeCondition(e.loopInfo, "rows", kPrologueRows);
-  Value rows = emitRmsNormPrologue(e, x, weight, eps, to);
+  Value rows = emitRmsNormPrologue(e, x, weight, eps, roundNormalised, to);
   buffers[norm.getResult()] = rows;
   if (arith::TruncFOp rounding = fusedRounding(norm.getResult()))
     buffers[rounding.getResult()] = rows;
@@ -243,6 +252,7 @@ void FunctionLowering::lowerScan(SelectiveScanOp scan) {
   b.z = buffer(scan.getZ());
   b.deltaBias = buffer(scan.getDeltaBias());
   b.softplus = scan.getDeltaSoftplus();
+  b.roundState = scan->hasAttr(kRoundState);
   b.result = destination(scan.getResult(), e.rows(b.u));
   emitSelectiveScan(e, b, state);
   stateSlots[scan.getNewState()] = state;

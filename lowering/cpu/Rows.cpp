@@ -129,7 +129,8 @@ void samba::emitAdd(Emitter &e, Value x, Value y, Value result) {
                   [&](ValueRange at, int64_t n) { e.store(e.addf(e.load(x, at, n), e.load(y, at, n)), result, at); });
 }
 
-static void emitNormOfRow(Emitter &e, Value x, Value weight, double eps, Value result, Value row) {
+static void emitNormOfRow(Emitter &e, Value x, Value weight, double eps, bool roundNormalised, Value result,
+                          Value row) {
   int64_t width = widthOf(x), lanes = 2 * e.target.lanes(), whole = width - width % lanes;
   Value total = e.scalar(0);
   if (whole > 0) {
@@ -148,17 +149,19 @@ static void emitNormOfRow(Emitter &e, Value x, Value weight, double eps, Value r
   Value scale = e.divf(e.scalar(1), e.sqrt(mean));
   e.strips(width, lanes, [&](Value column, int64_t n) {
     Value scaled = e.mulf(e.load(x, {row, column}, n), e.broadcast(scale, n));
+    if (roundNormalised)
+      scaled = e.roundToBf16(scaled);
     e.store(weight ? e.mulf(scaled, e.load(weight, column, n)) : scaled, result, {row, column});
   });
 }
 
-void samba::emitRmsNorm(Emitter &e, Value x, Value weight, double eps, Value result) {
-  e.parallel({e.rows(x)}, [&](ValueRange item) { emitNormOfRow(e, x, weight, eps, result, item[0]); });
+void samba::emitRmsNorm(Emitter &e, Value x, Value weight, double eps, bool roundNormalised, Value result) {
+  e.parallel({e.rows(x)}, [&](ValueRange item) { emitNormOfRow(e, x, weight, eps, roundNormalised, result, item[0]); });
 }
 
 // Outside of parallel loops every thread runs the code, here on its own stack. The buffer is allocated once per call of
 // the function, not in a loop.
-Value samba::emitRmsNormPrologue(Emitter &e, Value x, Value weight, double eps, Value result) {
+Value samba::emitRmsNormPrologue(Emitter &e, Value x, Value weight, double eps, bool roundNormalised, Value result) {
   auto type = cast<MemRefType>(result.getType());
   int64_t rowBytes = type.getDimSize(1) * type.getElementTypeBitWidth() / 8;
   auto bytes = MemRefType::get({kPrologueRows * rowBytes}, e.b.getI8Type());
@@ -166,7 +169,9 @@ Value samba::emitRmsNormPrologue(Emitter &e, Value x, Value weight, double eps, 
   Value rows = e.rows(x), own = memref::ViewOp::create(e.b, e.loc, type, memory, e.index(0), ValueRange{rows});
   Value many = e.less(e.index(kPrologueRows), rows);
   e.whenElse(
-      many, [&] { emitRmsNorm(e, x, weight, eps, result); },
-      [&] { e.loop(e.index(0), rows, 1, [&](Value row) { emitNormOfRow(e, x, weight, eps, own, row); }); });
+      many, [&] { emitRmsNorm(e, x, weight, eps, roundNormalised, result); },
+      [&] {
+        e.loop(e.index(0), rows, 1, [&](Value row) { emitNormOfRow(e, x, weight, eps, roundNormalised, own, row); });
+      });
   return arith::SelectOp::create(e.b, e.loc, many, result, own);
 }

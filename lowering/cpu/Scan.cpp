@@ -59,7 +59,7 @@ struct Strip {
       return next;
     });
     for (int64_t n = firstState; n < lastState; ++n)
-      e.store(h[n - firstState], state, {e.index(n), channel});
+      e.store(buffers.roundState ? e.roundToBf16(h[n - firstState]) : h[n - firstState], state, {e.index(n), channel});
   }
 };
 

@@ -86,6 +86,9 @@ void load(const PanelPacking &packing, int64_t first, int64_t count, float *valu
     done += here;
     first = 0;
   }
+  if (packing.roundSource)
+    for (int64_t i = 0; i < count; ++i)
+      values[i] = floatOf(uint32_t(roundToBf16(values[i])) << 16);
   if (packing.negExp)
     for (int64_t i = 0; i < count; ++i)
       values[i] = float(-std::exp(double(values[i])));

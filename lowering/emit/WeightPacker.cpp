@@ -7,6 +7,7 @@
 
 #include "lowering/emit/WeightPacker.h"
 
+#include "dialect/Numerics.h"
 #include "dialect/Samba.h"
 #include "lowering/emit/Checksum.h"
 #include "passes/MemoryLayout.h"
@@ -61,6 +62,7 @@ llvm::Expected<PanelPacking> describe(WeightOp weight) {
   if (packedSizeInBytes(type) >= kTooManyBytes)
     return weightError(weight.getSymName(), "is too large");
 
+  packing.roundSource = weight->hasAttr(kRoundSource);
   packing.negExp = weight.getTransform() == WeightTransform::NegExp;
   if (!layout) {
     packing.columns = type.getNumElements();

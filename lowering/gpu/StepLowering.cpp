@@ -7,6 +7,7 @@
 
 #include "lowering/gpu/StepLowering.h"
 
+#include "dialect/Numerics.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "passes/Epilogues.h"
 #include "passes/KernelFusion.h"
@@ -305,6 +306,11 @@ LogicalResult StepLowering::lowerOp(Operation *op) {
 }
 
 LogicalResult StepLowering::lowerNorm(RmsNormOp norm) {
+  if (!norm.getWeight())
+    return norm.emitOpError() << "without a weight has no lowering to the GPU";
+  if (norm->hasAttr(kRoundNormalised))
+    return norm.emitOpError() << "with " << kRoundNormalised
+                              << " has no lowering to the GPU (--numerics=norm_cast=fused)";
   Matrix x = matrix(norm.getX()), weight = matrix(norm.getWeight());
   double eps = norm.getEps().convertToDouble();
   auto rounding = onlyUser<arith::TruncFOp>(norm.getResult());
@@ -401,6 +407,8 @@ LogicalResult StepLowering::lowerScan(SelectiveScanOp op) {
   if (op.getState().getType().getShape()[0] > kMostStates)
     return op.emitOpError() << "expected at most " << kMostStates << " states per channel, got "
                             << op.getState().getType();
+  if (op->hasAttr(kRoundState))
+    return op.emitOpError() << "with " << kRoundState << " has no lowering to the GPU (--numerics=ssm_state=f32)";
   ScanOperands scan;
   scan.u = matrix(op.getU());
   if (auto projection = projections.find(op.getDelta()); projection != projections.end())

@@ -189,6 +189,7 @@ private:
       report.warn(warning);
     ImportOptions importOptions;
     importOptions.context = options.context;
+    importOptions.numerics = options.numerics;
     if (!llvm::sys::fs::is_directory(options.input))
       importOptions.name = path::stem(options.input);
     DiagnosticCapture diagnostics(&context);

@@ -7,6 +7,7 @@
 
 #include "tools/samba-compile/Options.h"
 
+#include "dialect/Numerics.h"
 #include "tools/CommandLine.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
@@ -110,6 +111,10 @@ struct CommandLine {
       cl::desc("File of the model directory that holds the weights, safetensors or an index "
                "(default: model.safetensors or model.safetensors.index.json)"),
       cl::value_desc("name"), cl::cat(category)};
+  cl::opt<std::string> numerics{"numerics",
+                                cl::desc("Where values are rounded, in place of what the family says: flag=value,... "
+                                         "(--numerics=help lists the flags)"),
+                                cl::value_desc("list"), cl::cat(category)};
   cl::opt<std::string> context{
       "context",
       cl::desc("Tokens that full attention can look back on (default: max_position_embeddings of "
@@ -271,6 +276,8 @@ llvm::Error check(const CommandLine &line, const CompileOptions &options) {
     return llvm::createStringError("--emit=" + line.emission + ": the input is past phase 'lower' already");
   if (resumed && given(line.precision) && *options.compileFrom >= Phase::Optimise)
     return llvm::createStringError("--precision: the input is past phase 'optimise' already");
+  if (resumed && given(line.numerics))
+    return llvm::createStringError("--numerics: the input is past phase 'import' already");
   if (resumed && given(line.context))
     return llvm::createStringError("--context: the input is past phase 'import' already");
   if (resumed && given(line.config))
@@ -339,6 +346,11 @@ llvm::Expected<CompileOptions> samba::parseCommandLine(int argc, char **argv) {
 
   if (line.fusion == "help")
     listFusions();
+  if (line.numerics == "help") {
+    llvm::outs() << Numerics::help();
+    llvm::outs().flush();
+    exit(0);
+  }
 
   CompileOptions options;
   options.input = line.input;
@@ -346,6 +358,9 @@ llvm::Expected<CompileOptions> samba::parseCommandLine(int argc, char **argv) {
   options.checkpoint = line.checkpoint;
   options.weightsFile = line.weightsFile;
   options.config = line.config;
+  options.numerics = line.numerics;
+  if (llvm::Error error = Numerics().set(options.numerics))
+    return llvm::createStringError("--" + toString(std::move(error)));
   options.phases.precision = line.precision;
   options.phases.cpu = line.cpu;
   options.checkEachPass = line.check.getNumOccurrences() > 0;

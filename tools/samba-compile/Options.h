@@ -39,6 +39,7 @@ struct CompileOptions {
   std::string remarks;       // a YAML file of fusion remarks, "-" for text on standard error, or empty
   std::string remarksFilter; // a regular expression on the names of passes
   bool cpuGiven = false;     // `phases.cpu` was asked for
+  std::string numerics;      // flags in place of those of the family
   int64_t context = 0;       // tokens; 0: what the model says
   unsigned threads = 0;      // 0: one for each processor
   bool splitWeights = false;

@@ -13,8 +13,10 @@
 #include "test/unit/goldens/Model.h"
 #include "lowering/cpu/Target.h"
 #include "mlir/Pass/PassManager.h"
+#include "passes/Passes.h"
 #include "passes/Pipelines.h"
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <random>
 
@@ -357,5 +359,77 @@ TEST_P(InBf16, OnTheDevice) { expectRounded(deviceInBf16, true); }
 
 INSTANTIATE_TEST_SUITE_P(Tiny, InBf16, testing::Values(models[0], models[1], models[4]),
                          [](const auto &info) { return std::string(info.param.name); });
+
+//===----------------------------------------------------------------------===//
+// Profiles of numerics
+//===----------------------------------------------------------------------===//
+
+std::string numericsFlags; // of the model that is being prepared
+
+void applyNumerics(mlir::ModuleOp module) {
+  mlir::PassManager pm(module.getContext());
+  pm.addPass(createSambaApplyNumerics({numericsFlags}));
+  EXPECT_TRUE(mlir::succeeded(pm.run(module)));
+}
+
+/// Logits of the tokens of a golden model, fed in pieces: the states of one are what the next starts from.
+Rows logitsWith(const GoldenModel &info, const std::string &flags, const EngineKind &kind) {
+  TensorFile golden = take(TensorFile::open(info.path() + "/" + info.golden));
+  Tokens tokens = take(golden.integers("tokens")).data;
+  numericsFlags = flags;
+  Model model(info.path(), info.weights, kind.create, applyNumerics);
+  model.start(1);
+  Rows logits({0, 0}, {});
+  for (size_t begin = 0; begin < tokens.size(); begin += 7)
+    append(logits, model.step({slice(tokens, begin, std::min(tokens.size(), begin + 7))}));
+  return logits;
+}
+
+// With the flag and without it: the logits differ, but by no more than roundings to bf16 can do.
+TEST(Numerics, EachFlagHasAnEffect) {
+  const GoldenModel &info = models[4];
+  Rows plain = logitsWith(info, "", exact);
+  expectNear(plain, take(take(TensorFile::open(info.path() + "/" + info.golden)).floats<double>("logits")), 1e-6);
+  for (auto [base, flag] : {std::pair<std::string, std::string>{"", "dtype=bf16"},
+                            {"dtype=bf16", "residual=f32"},
+                            {"dtype=bf16,residual=f32", "norm_input=model"},
+                            {"dtype=bf16", "norm_cast=hf"},
+                            {"dtype=bf16", "gate_on=rounded"},
+                            {"dtype=bf16", "dt_bias=fused"},
+                            {"dtype=bf16", "rope_table=f32"},
+                            {"dtype=bf16", "logits=f32"},
+                            {"", "ssm_param_round=bf16"},
+                            {"", "ssm_state=bf16"}}) {
+    double change = relativeNorm(logitsWith(info, base + "," + flag, exact), logitsWith(info, base, exact));
+    EXPECT_GT(change, 1e-5) << flag;
+    EXPECT_LT(change, 0.1) << flag;
+  }
+  // In f32 the flags that only say where to round to the model's type change nothing.
+  for (const char *flag : {"residual=f32", "norm_input=model", "norm_cast=hf", "rope_table=f32", "logits=f32"})
+    EXPECT_EQ(logitsWith(info, flag, exact).data, plain.data) << flag;
+  // And those that move an addition or a product change no sum but its order.
+  for (const char *flag : {"gate_on=rounded", "dt_bias=fused"})
+    expectNear(logitsWith(info, flag, exact), plain, 1e-12);
+}
+
+// Compiled code rounds where the interpreter does. Roundings that are decided by a last bit fall differently, as in
+// InBf16, so the two are only as close as that; what is rounded once and for all agrees as always.
+TEST(Numerics, CompiledCodeRoundsLikewise) {
+  const GoldenModel &info = models[4];
+  Rows plain = logitsWith(info, "", exact);
+  expectNear(logitsWith(info, "ssm_param_round=bf16", native), logitsWith(info, "ssm_param_round=bf16", exact),
+             native.modelTolerance);
+  std::string all = "dtype=bf16,residual=f32,norm_input=model,norm_cast=hf,dt_bias=fused,gate_on=rounded,"
+                    "ssm_param_round=bf16,ssm_state=bf16";
+  Rows expected = logitsWith(info, all, exact), compiled = logitsWith(info, all, native);
+  EXPECT_LE(relativeNorm(compiled, expected), 0.5 * relativeNorm(expected, plain));
+  // The logits are rounded: the last 16 bits of each are zero.
+  for (double value : compiled.data) {
+    float single = float(value);
+    uint32_t bits;
+    std::memcpy(&bits, &single, 4);
+    ASSERT_EQ(bits & 0xffff, 0u);
+  }
+}
 
 } // namespace
