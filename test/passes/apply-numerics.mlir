@@ -4,8 +4,8 @@
 // RUN: samba-opt %s -samba-apply-numerics=flags=dtype=bf16,residual=f32 | FileCheck %s --check-prefix=RESIDUAL
 // RUN: samba-opt %s -samba-apply-numerics=flags=dtype=bf16,residual=f32,norm_input=model | FileCheck %s --check-prefix=INPUT
 // RUN: samba-opt %s -samba-apply-numerics=flags=dtype=bf16,norm_cast=hf | FileCheck %s --check-prefix=CAST
-// RUN: samba-opt %s -samba-apply-numerics=flags=dtype=bf16,rope_table=f32 | FileCheck %s --check-prefix=TABLE
-// RUN: samba-opt %s -samba-apply-numerics=flags=dtype=bf16,logits=f32 | FileCheck %s --check-prefix=LOGITS
+// RUN: samba-opt %s -samba-apply-numerics=flags=dtype=bf16,rope_table=f32 | FileCheck %s --check-prefix=WIDETABLES
+// RUN: samba-opt %s -samba-apply-numerics=flags=dtype=bf16,logits=f32 | FileCheck %s --check-prefix=WIDEOUTPUT
 // RUN: samba-opt %s -samba-apply-numerics=flags=dt_bias=fused | FileCheck %s --check-prefix=BIAS
 // RUN: samba-opt %s -samba-apply-numerics=flags=gate_on=rounded | FileCheck %s --check-prefix=GATE
 // RUN: samba-opt %s -samba-apply-numerics=flags=ssm_state=bf16,ssm_param_round=bf16 | FileCheck %s --check-prefix=STATE
@@ -65,12 +65,12 @@ func.func private @mixer(%x: tensor<?x4xf32>, %segments: tensor<?xi64>, %w: tens
 // INPUT: samba.rms_norm %[[ROUNDED]]
 // CAST-LABEL: func.func @step
 // CAST: samba.rms_norm {{.*}}samba.round_normalised
-// TABLE-LABEL: func.func @step
-// TABLE: %[[TABLE:.*]] = samba.rotary_table
-// TABLE: samba.rotary %{{.*}}, %[[TABLE]]
-// LOGITS-LABEL: func.func @step
-// LOGITS: %[[LOGITS:.*]] = samba.linear
-// LOGITS: return %[[LOGITS]]
+// WIDETABLES-LABEL: func.func @step
+// WIDETABLES: %[[TABLE:.*]] = samba.rotary_table
+// WIDETABLES: samba.rotary %{{.*}}, %[[TABLE]]
+// WIDEOUTPUT-LABEL: func.func @step
+// WIDEOUTPUT: %[[LOGITS:.*]] = samba.linear
+// WIDEOUTPUT: return %[[LOGITS]]
 func.func @step(%x: tensor<?x4xf32>, %segments: tensor<?xi64>, %positions: tensor<?xi64>, %B: tensor<?x2xf32>, %norm: tensor<4xf32>, %bias: tensor<4xf32>, %state: !samba.state<2x4xf32>) -> (tensor<?x4xf32>, !samba.state<2x4xf32>) {
   %A = samba.load_weight @A : tensor<4x2xf32>
   %D = samba.load_weight @D : tensor<4xf32>
