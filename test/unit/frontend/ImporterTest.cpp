@@ -140,7 +140,7 @@ TEST(Importer, TiesTheHead) {
 }
 
 TEST(Importer, DescribesTheModel) {
-  Imported model = import(source("test/goldens/tiny-d"), "", {/*context=*/64, "other"});
+  Imported model = import(source("test/goldens/tiny-d"), "", {/*context=*/64, "other", /*numerics=*/""});
   EXPECT_EQ(model.module->getName(), llvm::StringRef("other"));
   EXPECT_EQ(model.number("vocab_size"), 97);
   EXPECT_EQ(model.number("num_layers"), 4);
