@@ -1,8 +1,8 @@
 // RUN: samba-opt %s -split-input-file -verify-diagnostics -samba-pack-weights
-// RUN: not samba-opt %S/Inputs/empty.mlir -samba-pack-weights=panel-width=0 2>&1 | FileCheck %s --check-prefix=ZERO
+// RUN: not samba-opt %S/Inputs/empty.mlir -samba-pack-weights=panel-width=-1 2>&1 | FileCheck %s --check-prefix=NEGATIVE
 // RUN: not samba-opt %S/Inputs/empty.mlir -samba-pack-weights=panel-width=5000 2>&1 | FileCheck %s --check-prefix=WIDE
 
-// ZERO: error: expected a panel width between 1 and 4096, got 0
+// NEGATIVE: error: expected a panel width between 1 and 4096, got -1
 // WIDE: error: expected a panel width between 1 and 4096, got 5000
 
 // expected-error @+1 {{expected uses of weight 'w' that want one layout, got samba.linear (#samba.layout<panel, 32>) and samba.causal_conv1d (#samba.layout<transposed>)}}

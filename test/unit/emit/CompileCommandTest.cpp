@@ -154,7 +154,7 @@ TEST(CompileCommand, UsageErrors) {
   refused({}, "no model directory is given (see --help)");
   refused({"m"}, "-o FILE is needed");
   refused({"m", "-o", "-"}, "-o FILE is needed");
-  refused({"m", "--emit=elf"}, "--emit=elf: expected samba, kernels, llvm, asm, obj, lib or exe");
+  refused({"m", "--emit=elf"}, "--emit=elf: expected samba, kernels, llvm, asm, obj, gpu, ptx, cubin, lib or exe");
   refused({"m", "--precision=f16", "-o", "x"}, "--precision=f16: expected f32, bf16, int8 or int4");
   refused({"m", "--threads=0", "-o", "x"}, "--threads=0: expected a number from 1 to 1024");
   refused({"m", "--context=x", "-o", "x"}, "--context=x: expected a number from 1 to 16777216");
