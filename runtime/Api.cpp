@@ -126,69 +126,6 @@ int64_t samba_probe_width(const samba_model *model, size_t index) {
 }
 
 //===----------------------------------------------------------------------===//
-// Tokenizer
-//===----------------------------------------------------------------------===//
-
-template <typename Element, typename Result>
-static void copyOut(const Result &result, Element *buffer, size_t capacity, size_t *size) {
-  *size = result.size();
-  if (result.size() > capacity)
-    throw Error(SAMBA_ERROR_LIMIT,
-                "the buffer has room for " + std::to_string(capacity) + ", expected " + std::to_string(result.size()));
-  if (!result.empty())
-    std::memcpy(buffer, result.data(), result.size() * sizeof(Element));
-}
-
-int samba_has_tokenizer(const samba_model *model) { return model->model->tokenizer() != nullptr; }
-
-samba_status samba_tokenize(const samba_model *model, const char *text, size_t bytes, int special, int32_t *tokens,
-                            size_t capacity, size_t *count) {
-  return guard([&] {
-    require(model && count && (text || bytes == 0) && (tokens || capacity == 0), "samba_tokenize: null argument");
-    copyOut(model->model->requireTokenizer().encode({text, bytes}, special != 0), tokens, capacity, count);
-  });
-}
-
-samba_status samba_detokenize(const samba_model *model, const int32_t *tokens, size_t count, char *text,
-                              size_t capacity, size_t *bytes) {
-  return guard([&] {
-    require(model && bytes && (tokens || count == 0) && (text || capacity == 0), "samba_detokenize: null argument");
-    std::vector<int32_t> ids(tokens, tokens + count);
-    copyOut(model->model->requireTokenizer().decode(ids), text, capacity, bytes);
-  });
-}
-
-samba_status samba_detokenizer_create(const samba_model *model, samba_detokenizer **detokenizer) {
-  return guard([&] {
-    require(model && detokenizer, "samba_detokenizer_create: null argument");
-    *detokenizer = new samba_detokenizer{model->model, Detokenizer(model->model->requireTokenizer()), {}};
-  });
-}
-
-void samba_detokenizer_free(samba_detokenizer *detokenizer) { delete detokenizer; }
-
-static void giveText(samba_detokenizer *detokenizer, std::string text, const char **out, size_t *bytes) {
-  detokenizer->text = std::move(text);
-  *out = detokenizer->text.c_str();
-  if (bytes)
-    *bytes = detokenizer->text.size();
-}
-
-samba_status samba_detokenizer_push(samba_detokenizer *detokenizer, int32_t token, const char **text, size_t *bytes) {
-  return guard([&] {
-    require(detokenizer && text, "samba_detokenizer_push: null argument");
-    giveText(detokenizer, detokenizer->detokenizer.push(token), text, bytes);
-  });
-}
-
-samba_status samba_detokenizer_finish(samba_detokenizer *detokenizer, const char **text, size_t *bytes) {
-  return guard([&] {
-    require(detokenizer && text, "samba_detokenizer_finish: null argument");
-    giveText(detokenizer, detokenizer->detokenizer.finish(), text, bytes);
-  });
-}
-
-//===----------------------------------------------------------------------===//
 // Sampling
 //===----------------------------------------------------------------------===//
 

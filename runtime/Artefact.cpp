@@ -209,7 +209,7 @@ Artefact::Artefact(const std::string &path, bool verifyWeights, std::optional<Ta
                       std::to_string(footer.weights.size));
   if (description.weightsFile.has_value() != beside)
     damaged(path, "manifest key 'weights.file' and the footer disagree about where the weights are");
-  if (description.hasTokenizer != (footer.tokenizer.size > 0))
+  if (description.tokenizer.has_value() != (footer.tokenizer.size > 0))
     damaged(path, "manifest key 'tokenizer' and the section tokenizer disagree");
 
   tokenizerMapping = mapChecked(file, "tokenizer", footer.tokenizer);

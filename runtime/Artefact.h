@@ -53,7 +53,7 @@ public:
   /// Those of the target, 64-byte aligned.
   const char *weights() const { return weightsMapping.data(); }
   uint64_t weightsBytes() const { return weightsMapping.size(); }
-  /// The SentencePiece model; empty if there is none.
+  /// The section, of the kind that the manifest names; empty if there is none.
   std::string tokenizer() const { return {tokenizerMapping.data(), tokenizerMapping.size()}; }
 
 private:

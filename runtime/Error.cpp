@@ -61,6 +61,8 @@ const char *samba_status_string(samba_status status) {
     return "device error";
   case SAMBA_ERROR_MISMATCH:
     return "state of another model";
+  case SAMBA_ERROR_TEMPLATE:
+    return "chat template error";
   }
   return "unknown status";
 }

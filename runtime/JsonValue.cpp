@@ -17,7 +17,11 @@ using nlohmann::json;
 json samba::runtime::parseObject(const std::string &file, const std::string &what, std::string_view text) {
   json document;
   try {
-    document = json::parse(text);
+    document = json::parse(text, [&](int depth, json::parse_event_t, json &) {
+      if (depth > 64)
+        throw Error(SAMBA_ERROR_FORMAT, "'" + file + "': " + what + " is nested deeper than 64");
+      return true;
+    });
   } catch (const json::parse_error &error) {
     throw Error(SAMBA_ERROR_FORMAT,
                 "'" + file + "': " + what + " is not JSON: error at byte " + std::to_string(error.byte));
@@ -27,8 +31,8 @@ json samba::runtime::parseObject(const std::string &file, const std::string &wha
   return document;
 }
 
-JsonValue JsonValue::operator[](const char *member) const {
-  if (!value || !value->is_object())
+JsonValue JsonValue::operator[](const std::string &member) const {
+  if (!isObject())
     wrong("an object");
   auto found = value->find(member);
   return {file, what, key.empty() ? member : key + "." + member, found == value->end() ? nullptr : &*found};
@@ -38,6 +42,12 @@ size_t JsonValue::arraySize() const {
   if (!value || !value->is_array())
     wrong("an array");
   return value->size();
+}
+
+const json &JsonValue::object() const {
+  if (!isObject())
+    wrong("an object");
+  return *value;
 }
 
 JsonValue JsonValue::at(size_t index) const {
@@ -55,6 +65,12 @@ std::string JsonValue::string() const {
   if (!value || !value->is_string() || value->get_ref<const std::string &>().find('\0') != std::string::npos)
     wrong("a string");
   return value->get<std::string>();
+}
+
+const std::string &JsonValue::text() const {
+  if (!isString())
+    wrong("a string");
+  return value->get_ref<const std::string &>();
 }
 
 int64_t JsonValue::integer(int64_t low, int64_t high) const {
@@ -82,13 +98,16 @@ bool JsonValue::boolean() const {
   return value->get<bool>();
 }
 
+/// On one line, in ASCII, shortened.
+static std::string describe(const json &value, size_t limit) {
+  std::string text = value.dump(-1, ' ', true, json::error_handler_t::replace);
+  return text.size() > limit ? text.substr(0, limit - 3) + "..." : text;
+}
+
 void JsonValue::wrong(const std::string &expected) const {
-  std::string found = "nothing";
-  if (value) {
-    found = value->dump(-1, ' ', true, json::error_handler_t::replace);
-    if (found.size() > 60)
-      found = found.substr(0, 57) + "...";
-  }
+  std::string found = value ? describe(*value, 60) : "nothing";
+  std::string place = describe(json(key), 202); // in quotes
+  place = place.substr(1, place.size() - 2);
   throw Error(SAMBA_ERROR_FORMAT,
-              "'" + file + "': " + what + " '" + key + "': expected " + expected + ", found " + found);
+              "'" + file + "': " + what + " '" + place + "': expected " + expected + ", found " + found);
 }

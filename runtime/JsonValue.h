@@ -14,7 +14,8 @@
 
 namespace samba::runtime {
 
-/// Parses an object. Throws SAMBA_ERROR_FORMAT; `file` and `what` ("the manifest") are for messages.
+/// Parses an object, nested at most 64 deep. Throws SAMBA_ERROR_FORMAT; `file` and `what` ("the manifest") are for
+/// messages.
 nlohmann::json parseObject(const std::string &file, const std::string &what, std::string_view text);
 
 /// A value of a JSON document and the path of keys that leads to it, "state.fields[3].name". Every access throws
@@ -29,18 +30,28 @@ public:
       : file(file), what(what), value(&document) {}
 
   bool isNull() const { return !value || value->is_null(); }
-  JsonValue operator[](const char *member) const;
+  bool isObject() const { return value && value->is_object(); }
+  bool isArray() const { return value && value->is_array(); }
+  bool isString() const { return value && value->is_string(); }
+  JsonValue operator[](const std::string &member) const;
+  /// An object with all its members.
+  const nlohmann::json &object() const;
   size_t arraySize() const;
   JsonValue at(size_t index) const;
   /// The only member of an object of one.
   struct Member;
   Member onlyMember() const;
 
+  /// Without zero bytes.
   std::string string() const;
+  /// Any.
+  const std::string &text() const;
   int64_t integer(int64_t low, int64_t high) const;
   /// A finite number.
   double number() const;
   bool boolean() const;
+  /// Absent and null are `absent`.
+  bool boolean(bool absent) const { return isNull() ? absent : boolean(); }
 
   [[noreturn]] void wrong(const std::string &expected) const;
 

@@ -10,6 +10,8 @@
 #include "runtime/JsonValue.h"
 #include "samba/abi.h"
 
+#include <algorithm>
+
 using namespace samba::runtime;
 using nlohmann::json;
 using Value = JsonValue;
@@ -23,6 +25,15 @@ std::optional<int32_t> tokenId(const Value &value, int32_t vocabSize) {
   if (value.isNull())
     return std::nullopt;
   return static_cast<int32_t>(value.integer(0, vocabSize - 1));
+}
+
+Tokenizer::Kind tokenizerKind(const Value &kind) {
+  std::string name = kind.string();
+  if (name == "sentencepiece")
+    return Tokenizer::Kind::SentencePiece;
+  if (name == "pipeline")
+    return Tokenizer::Kind::Pipeline;
+  kind.wrong("\"sentencepiece\" or \"pipeline\"");
 }
 
 uint64_t elementSize(const Value &dtype) {
@@ -129,11 +140,13 @@ Manifest Manifest::parse(const std::string &path, std::string text) {
   }
 
   Value tokenizer = root["tokenizer"];
-  manifest.hasTokenizer = !tokenizer.isNull();
   manifest.addBos = manifest.addEos = false;
-  if (manifest.hasTokenizer) {
-    if (tokenizer["kind"].string() != "sentencepiece")
-      tokenizer["kind"].wrong("\"sentencepiece\"");
+  if (!tokenizer.isNull()) {
+    manifest.tokenizer = tokenizerKind(tokenizer["kind"]);
+    Value added = tokenizer["added"];
+    if (!added.isNull())
+      for (const auto &item : added.object().items())
+        manifest.addedTokens.emplace_back(item.key(), tokenId(added[item.key()], manifest.vocabSize).value_or(0));
     manifest.addBos = !tokenizer["add_bos"].isNull() && tokenizer["add_bos"].boolean();
     manifest.addEos = !tokenizer["add_eos"].isNull() && tokenizer["add_eos"].boolean();
     if (manifest.addBos && !manifest.bos)
@@ -141,6 +154,21 @@ Manifest Manifest::parse(const std::string &path, std::string text) {
     if (manifest.addEos && !manifest.eos)
       model["eos_token_id"].wrong("an id, because tokenizer.add_eos is true");
   }
+  Value ends = root["end_tokens"];
+  if (!ends.isNull())
+    for (size_t i = 0; i < ends.arraySize(); ++i)
+      manifest.endTokens.push_back(static_cast<int32_t>(ends.at(i).integer(0, manifest.vocabSize - 1)));
+  Value chat = root["chat"];
+  if (!chat.isNull()) {
+    manifest.chatTemplate = chat["template"].text();
+    if (!chat["tokens"].isNull())
+      for (const auto &item : chat["tokens"].object().items())
+        manifest.chatTokens.emplace_back(item.key(), chat["tokens"][item.key()].text());
+  }
   manifest.text = std::move(text);
   return manifest;
+}
+
+bool Manifest::ends(int32_t token) const {
+  return token == eos || std::find(endTokens.begin(), endTokens.end(), token) != endTokens.end();
 }

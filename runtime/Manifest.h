@@ -8,6 +8,8 @@
 #ifndef RUNTIME_MANIFEST_H
 #define RUNTIME_MANIFEST_H
 
+#include "runtime/Tokenizer.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -56,7 +58,14 @@ struct Manifest {
   std::vector<Probe> probes;
   uint64_t weightsBytes;
   std::optional<std::string> weightsFile; // a bare file name
-  bool hasTokenizer, addBos, addEos;
+  std::optional<Tokenizer::Kind> tokenizer;
+  bool addBos, addEos;                                         // by a SentencePiece tokenizer
+  std::vector<std::pair<std::string, int32_t>> addedTokens;    // to a SentencePiece tokenizer
+  std::vector<int32_t> endTokens;                              // beside `eos`
+  std::string chatTemplate;                                    // empty: none
+  std::vector<std::pair<std::string, std::string>> chatTokens; // variables of the template, "bos_token" and others
+
+  bool ends(int32_t token) const;
 
   /// Throws SAMBA_ERROR_FORMAT naming the key, SAMBA_ERROR_ABI for another version. `path` is for messages.
   static Manifest parse(const std::string &path, std::string text);

@@ -33,10 +33,10 @@ Model::Model(const std::string &path, const samba_options &options)
       deviceText(executor->device()) {
   chunkTokens = std::min(chunkTokens, executor->limits().tokens);
   const Manifest &about = manifest();
-  if (about.hasTokenizer)
-    pieces =
-        std::make_unique<Tokenizer>(path, artefact.tokenizer(), about.vocabSize,
-                                    about.addBos ? about.bos : std::nullopt, about.addEos ? about.eos : std::nullopt);
+  if (about.tokenizer)
+    pieces = Tokenizer::create(*about.tokenizer, path, artefact.tokenizer(),
+                               {about.vocabSize, about.addBos ? about.bos : std::nullopt,
+                                about.addEos ? about.eos : std::nullopt, about.addedTokens});
   for (const StateField &field : about.fields)
     fields.push_back(
         {field.name.c_str(), field.dtype.c_str(), field.offset, field.bytes, field.shape.data(), field.shape.size()});

@@ -13,40 +13,56 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
-
-namespace sentencepiece {
-class SentencePieceProcessor;
-}
 
 namespace samba::runtime {
 
-/// A SentencePiece model. Immutable.
+/// Streams text. The pieces together are Tokenizer::decode of all ids; each is valid UTF-8.
+class Detokenizer {
+public:
+  virtual ~Detokenizer() = default;
+  /// The text that is ready after this id. Throws SAMBA_ERROR_ARGUMENT for an id outside the vocabulary.
+  virtual std::string push(int32_t id) = 0;
+  /// The text held back; starts afresh.
+  virtual std::string finish() = 0;
+};
+
+struct TokenizerSettings {
+  int32_t vocabSize;                                  // of the model
+  std::optional<int32_t> bos, eos;                    // a SentencePiece model's, added by Special::Add
+  std::vector<std::pair<std::string, int32_t>> added; // to a SentencePiece model, found by Special::Parse
+};
+
+/// Immutable.
 class Tokenizer {
 public:
-  /// From the bytes of a SentencePiece model. `bos` and `eos` are added by encode() with `special`.
-  /// Throws SAMBA_ERROR_FORMAT; `path` is for messages.
-  Tokenizer(const std::string &path, const std::string &bytes, int32_t vocabSize, std::optional<int32_t> bos,
-            std::optional<int32_t> eos);
-  ~Tokenizer();
+  enum class Kind { SentencePiece, Pipeline };
+  enum class Special {
+    None,
+    Add,  // begin and end tokens
+    Parse // names of special tokens in the text are those tokens; a chat template has written them
+  };
+
+  /// From the bytes of the artefact's section. Throws SAMBA_ERROR_FORMAT; `path` is for messages.
+  static std::unique_ptr<Tokenizer> create(Kind kind, const std::string &path, const std::string &bytes,
+                                           const TokenizerSettings &settings);
+  virtual ~Tokenizer() = default;
 
   /// Throws SAMBA_ERROR_TOKENIZER.
-  std::vector<int32_t> encode(std::string_view text, bool special) const;
+  virtual std::vector<int32_t> encode(std::string_view text, Special special) const = 0;
   /// Ids beyond the tokenizer's own, up to the model's vocabulary, give no text.
-  /// Throws SAMBA_ERROR_ARGUMENT for an id outside the vocabulary.
-  std::string decode(const std::vector<int32_t> &ids) const;
+  virtual std::string decode(const std::vector<int32_t> &ids) const = 0;
+  virtual std::unique_ptr<Detokenizer> detokenizer() const = 0;
 
-  /// True if the id is of a piece that gives no text: <s>, </s>, an id that the tokenizer does not know.
-  bool isSilent(int32_t id) const;
-  /// The value of a byte piece, <0x0A>; none for other pieces.
-  std::optional<uint8_t> byteOf(int32_t id) const;
   /// Throws SAMBA_ERROR_ARGUMENT.
   void checkId(int32_t id) const;
 
+protected:
+  explicit Tokenizer(int32_t vocabSize) : vocabSize(vocabSize) {}
+
 private:
-  std::unique_ptr<sentencepiece::SentencePieceProcessor> processor;
   int32_t vocabSize;
-  std::optional<int32_t> bos, eos;
 };
 
 } // namespace samba::runtime

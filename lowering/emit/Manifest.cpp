@@ -140,9 +140,27 @@ void Manifest::addVariant(const CpuTarget &target, llvm::StringRef entry) {
 }
 
 void Manifest::setTokenizer(const TokenizerSettings &settings) {
-  root["tokenizer"] =
-      json::Object{{"kind", "sentencepiece"}, {"add_bos", settings.addBos}, {"add_eos", settings.addEos}};
+  json::Object tokenizer{{"kind", settings.kind}};
+  if (settings.kind == "sentencepiece") {
+    tokenizer["add_bos"] = settings.addBos;
+    tokenizer["add_eos"] = settings.addEos;
+  }
+  json::Object added;
+  for (const auto &[text, id] : settings.added)
+    added[json::fixUTF8(text)] = id;
+  if (!added.empty())
+    tokenizer["added"] = std::move(added);
+  root["tokenizer"] = std::move(tokenizer);
 }
+
+void Manifest::setChat(const ChatSettings &settings) {
+  json::Object tokens;
+  for (const auto &[name, text] : settings.tokens)
+    tokens[json::fixUTF8(name)] = json::fixUTF8(text);
+  root["chat"] = json::Object{{"template", json::fixUTF8(settings.text)}, {"tokens", std::move(tokens)}};
+}
+
+void Manifest::setEndTokens(llvm::ArrayRef<int64_t> ids) { root["end_tokens"] = json::Array(ids); }
 
 void Manifest::setWeights(uint64_t bytes, std::optional<llvm::StringRef> file) {
   root["weights"] = json::Object{{"bytes", int64_t(bytes)},

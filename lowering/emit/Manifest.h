@@ -29,8 +29,17 @@ struct SourceFile {
 };
 
 struct TokenizerSettings {
+  std::string kind = "sentencepiece"; // or "pipeline"
+  // Of a SentencePiece model:
   bool addBos = true;
   bool addEos = false;
+  std::vector<std::pair<std::string, int64_t>> added; // tokens and their ids
+};
+
+/// A chat template and the values of "bos_token" and others in it.
+struct ChatSettings {
+  std::string text;
+  std::vector<std::pair<std::string, std::string>> tokens;
 };
 
 /// The manifest of an artefact, of ABI version SAMBA_ABI_VERSION.
@@ -44,6 +53,9 @@ public:
   /// Code of the same model for another CPU, with an entry point of its own: better than what was there before.
   void addVariant(const CpuTarget &target, llvm::StringRef entry);
   void setTokenizer(const TokenizerSettings &settings);
+  void setChat(const ChatSettings &settings);
+  /// Ids that end a text, beside the model's eos_token_id.
+  void setEndTokens(llvm::ArrayRef<int64_t> ids);
   /// `file` is the name of the weights file beside the artefact, if there is one.
   void setWeights(uint64_t bytes, std::optional<llvm::StringRef> file);
   void addSource(llvm::StringRef file, uint64_t bytes, uint64_t checksum);

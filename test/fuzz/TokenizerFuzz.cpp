@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "runtime/Detokenizer.h"
 #include "runtime/Error.h"
+#include "runtime/tokenizer/SentencePiece.h"
 
 #include <cstdlib>
 
@@ -14,13 +14,13 @@ using namespace samba::runtime;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   try {
-    Tokenizer tokenizer("fuzz", {reinterpret_cast<const char *>(data), size}, 2048, 1, std::nullopt);
-    for (int32_t id : tokenizer.encode("Call me \xe2\x82\xac Ishmael.\n", true))
+    SentencePiece tokenizer("fuzz", {reinterpret_cast<const char *>(data), size}, {2048, 1, std::nullopt, {}});
+    for (int32_t id : tokenizer.encode("Call me \xe2\x82\xac Ishmael.\n", Tokenizer::Special::Add))
       tokenizer.checkId(id);
-    Detokenizer detokenizer(tokenizer);
+    std::unique_ptr<Detokenizer> detokenizer = tokenizer.detokenizer();
     for (int32_t id : {0, 1, 5, 300, 2047})
-      detokenizer.push(id);
-    detokenizer.finish();
+      detokenizer->push(id);
+    detokenizer->finish();
   } catch (const Error &) {
   }
   return 0;

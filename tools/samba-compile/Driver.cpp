@@ -8,7 +8,6 @@
 #include "tools/samba-compile/Driver.h"
 
 #include "frontend/Importer.h"
-#include "frontend/TokenizerConfig.h"
 #include "frontend/TorchFile.h"
 #include "frontend/families/Families.h"
 #include "lowering/cpu/CopyReport.h"
@@ -21,6 +20,7 @@
 #include "tools/Registration.h"
 #include "tools/samba-compile/CudaCode.h"
 #include "tools/samba-compile/FusionReport.h"
+#include "tools/samba-compile/TokenizerSection.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -373,13 +373,19 @@ private:
     auto vocabulary = (*module)->getAttrOfType<DictionaryAttr>("samba.model").getAs<IntegerAttr>("vocab_size");
     if (!vocabulary)
       return llvm::createStringError("module attribute samba.model: key 'vocab_size' is missing");
-    llvm::Expected<TokenizerConfig> tokenizer = TokenizerConfig::load(checkpoint->directory(), vocabulary.getInt());
+    llvm::Expected<TokenizerConfig> config =
+        TokenizerConfig::load(checkpoint->directory(), vocabulary.getInt(), options.tokenizer);
+    if (!config)
+      return config.takeError();
+    std::string warning;
+    llvm::Expected<std::string> tokenizer = makeTokenizerSection(*config, vocabulary.getInt(), *manifest, warning);
     if (!tokenizer)
       return tokenizer.takeError();
-    if (!tokenizer->model.empty())
-      manifest->setTokenizer({tokenizer->addBosToken, tokenizer->addEosToken});
-    else
-      report.warn("'" + checkpoint->directory() + "' has no tokenizer.model: the compiled model takes token ids only");
+    if (!warning.empty())
+      report.warn(warning);
+    if (tokenizer->empty())
+      report.warn("'" + checkpoint->directory() +
+                  "' has no tokenizer.json or tokenizer.model: the compiled model takes token ids only");
 
     llvm::SmallVector<char, 0> code;
     if (!objects.empty()) {
@@ -392,7 +398,7 @@ private:
                               {code.data(), code.size()},
                               packer ? &*packer : nullptr,
                               *checkpoint,
-                              llvm::arrayRefFromStringRef(tokenizer->model),
+                              llvm::arrayRefFromStringRef(*tokenizer),
                               {},
                               std::move(gpu)};
     for (const std::unique_ptr<WeightFile> &file : checkpoint->files())

@@ -115,6 +115,11 @@ struct CommandLine {
                                 cl::desc("Where values are rounded, in place of what the family says: flag=value,... "
                                          "(--numerics=help lists the flags)"),
                                 cl::value_desc("list"), cl::cat(category)};
+  cl::opt<std::string> tokenizer{
+      "tokenizer",
+      cl::desc("File of the model directory that holds the tokenizer, tokenizer.json or tokenizer.model (default: the "
+               "first of them that is there)"),
+      cl::value_desc("name"), cl::cat(category)};
   cl::opt<std::string> context{
       "context",
       cl::desc("Tokens that full attention can look back on (default: max_position_embeddings of "
@@ -318,6 +323,8 @@ llvm::Error check(const CommandLine &line, const CompileOptions &options) {
     return llvm::createStringError("--checkpoint is for --compile-from; a model directory is its own checkpoint");
   if (given(line.weightsFile) && options.checkpoint.empty())
     return llvm::createStringError("--weights-file needs a model directory or --checkpoint");
+  if (given(line.tokenizer) && options.checkpoint.empty())
+    return llvm::createStringError("--tokenizer needs a model directory or --checkpoint");
   if (options.writesArtefact() && options.checkpoint.empty())
     return llvm::createStringError("--checkpoint=DIR is needed: the weights come from there");
   if (options.splitWeights && !options.writesArtefact())
@@ -361,6 +368,7 @@ llvm::Expected<CompileOptions> samba::parseCommandLine(int argc, char **argv) {
   options.numerics = line.numerics;
   if (llvm::Error error = Numerics().set(options.numerics))
     return llvm::createStringError("--" + toString(std::move(error)));
+  options.tokenizer = line.tokenizer;
   options.phases.precision = line.precision;
   options.phases.cpu = line.cpu;
   options.checkEachPass = line.check.getNumOccurrences() > 0;

@@ -27,6 +27,7 @@ struct CompileOptions {
   std::string checkpoint;           // the model directory that weights and tokenizer come from; may be empty
   std::string weightsFile;          // in the model directory; empty: the usual ones
   std::string config;               // a file or a name that the model's family knows; empty: the usual file
+  std::string tokenizer;            // tokenizer.json or tokenizer.model; empty: the first of them
   PhaseOptions phases;
   bool cpu = true;                // code for a CPU is wanted
   std::optional<CudaTarget> cuda; // code for GPUs is wanted

@@ -43,4 +43,16 @@ void samba::run::installSignals() {
   std::signal(SIGXFSZ, SIG_IGN); // a limit on file sizes is an error like a full disk
 }
 
+void samba::run::catchInterrupts() {
+  struct sigaction action = {};
+  action.sa_handler = onInterrupt;
+  ::sigaction(SIGINT, &action, nullptr);
+}
+
+bool samba::run::takeInterrupt() {
+  bool marked = interruptCount != 0;
+  interruptCount = 0;
+  return marked;
+}
+
 bool samba::run::interrupted() { return interruptCount != 0; }

@@ -25,6 +25,10 @@ void warn(const std::string &message);
 /// Makes Ctrl-C (the first one; a second one ends the program) only set a mark, a closed pipe an error of print(), and
 /// a file that may not grow an error of its writer.
 void installSignals();
+/// From now on each Ctrl-C sets the mark, and interrupts a read.
+void catchInterrupts();
+/// Takes the mark away; true if there was one.
+bool takeInterrupt();
 /// True after Ctrl-C.
 bool interrupted();
 

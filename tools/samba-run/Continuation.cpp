@@ -56,7 +56,7 @@ std::string Continuation::add(int32_t token, const float *logits) {
   if (wish.logprobs)
     recordLogprobs(token, logits);
   // Without a tokenizer there is no text that could end: all ids are alike.
-  if (token == model.eos() && detokenizer && !wish.ignoreEos) {
+  if (model.isEndToken(token) && detokenizer && !wish.ignoreEos) {
     stop = "eos";
     return "";
   }

@@ -13,6 +13,7 @@ std::string samba::run::helpText(const std::string &program, bool carriesModel) 
          "       " + usage + " --score FILE [options]       measure how well a text is predicted\n" + "       " +
          usage + " --batch FILE [-o OUT]        continue many texts\n" + "       " + usage +
          " --stream [options]           read standard input without end\n" + "       " + usage +
+         " --chat [options]             have a conversation\n" + "       " + usage +
          " --info                       print the manifest of the model\n" + R"(
 Input (one of them):
   --prompt TEXT          the text to continue
@@ -25,6 +26,16 @@ Input (one of them):
                          seed, stop, logit_bias, logprobs, ignore_eos; prints one JSON line for each, in order
   --stream[=tokens]      read text, or token ids, from standard input for ever; prints a JSON line for each token, with
                          its log probability. A word is read when the space after it is. Memory does not grow
+
+Conversations:
+  --chat                 read messages from standard input, a line each, and print answers; /help lists commands (/reset,
+                         /save FILE, /load FILE, /quit), """ encloses a message of several lines, Ctrl-C stops an answer.
+                         Works in pipes, too. The state goes on from turn to turn: only what the chat template adds is
+                         read. If the template writes earlier text anew (some trim answers, or drop thoughts), the
+                         session goes back to the latest of eight kept states before the difference, or to the start,
+                         and reads from there. -n is 1024 by default
+  --system TEXT          the system prompt
+  --chat-template FILE   a template other than the model's own
 
 Streams:
   --continue N           print a continuation of at most N tokens for each line of the input instead; the sequence goes

@@ -91,8 +91,9 @@ Flags flagsOf(Options &options) {
       {"--help", [&] { options.help = true; }},       {"-h", [&] { options.help = true; }},
       {"--version", [&] { options.version = true; }}, {"--info", [&] { options.info = true; }},
       {"--json", [&] { options.json = true; }},       {"--ignore-eos", [&] { options.wish.ignoreEos = true; }},
-      {"--verify", [&] { options.verify = true; }},   {"--stream", [&] { options.stream = true; }},
-      {"--check", [&] { options.check = true; }},     {"--counters", [&] { options.counters = ""; }},
+      {"--verify", [&] { options.verify = true; }},   {"--chat", [&] { options.chat = true; }},
+      {"--stream", [&] { options.stream = true; }},   {"--check", [&] { options.check = true; }},
+      {"--counters", [&] { options.counters = ""; }},
   };
 }
 
@@ -115,7 +116,13 @@ Values valuesOf(Options &options, std::string &draws, bool &temperature) {
       {"--prompt-cache", text(options.promptCache)},
       {"--prompt-cache-size",
        [&](auto &o, auto &v) { options.promptCacheMegabytes = parseInteger(o, v, 1, maxMegabytes); }},
-      {"-n", [&](auto &o, auto &v) { options.wish.tokens = parseInteger(o, v, 0, maxTokenCount); }},
+      {"--system", text(options.system)},
+      {"--chat-template", text(options.chatTemplate)},
+      {"-n",
+       [&](auto &o, auto &v) {
+         options.tokensGiven = true;
+         options.wish.tokens = parseInteger(o, v, 0, maxTokenCount);
+       }},
       {"--batch", text(options.batchFile)},
       {"-o", text(options.output)},
       {"--continue", [&](auto &o, auto &v) { options.continueLines = parseInteger(o, v, 1, maxTokenCount); }},
@@ -183,11 +190,17 @@ void checkCombination(const Options &options, const std::string &draws, bool tem
                options.scoreFile.has_value() + options.batchFile.has_value() + options.stream;
   if (inputs > 1)
     throw UsageError("--prompt, --prompt-file, --tokens, --score, --batch and --stream exclude each other");
-  if (inputs == 0 && !options.info && !options.loadState)
+  if (inputs == 0 && !options.info && !options.loadState && !options.chat)
     throw UsageError(
         "nothing to do: give --prompt, --prompt-file, --tokens, --score, --batch, --stream, --load-state or"
         " --info (see --help)");
   bool dumps = options.dumpLogits || options.dumpHidden || options.dumpState;
+  bool states = options.saveState || options.loadState || options.promptCache;
+  if (options.chat && (inputs > 0 || dumps || states || options.json || options.speculate || options.maxTokens ||
+                       options.deadline > 0 || options.maxMemory))
+    throw UsageError("--chat cannot be combined with other inputs, --json, --speculate, dumps, states or limits");
+  if (!options.chat && (options.system || options.chatTemplate))
+    throw UsageError("--system and --chat-template need --chat");
   if (options.batchFile && (dumps || options.saveState || options.loadState || options.promptCache || options.json))
     throw UsageError("--batch cannot be combined with --json, dumps, states or --prompt-cache");
   if (options.stream && (dumps || options.promptCache || options.json))
@@ -269,5 +282,7 @@ Options samba::run::parseOptions(int argc, const char *const *argv, bool carries
   if (!carriesModel && options.model.empty())
     throw UsageError("no model given (see --help)");
   checkCombination(options, draws, temperature);
+  if (options.chat && !options.tokensGiven)
+    options.wish.tokens = 1024;
   return options;
 }

@@ -43,10 +43,12 @@ struct Options {
   std::optional<std::string> saveState, loadState, promptCache;
   int64_t promptCacheMegabytes = 1024;
   Wish wish;
-  bool stream = false, streamTokens = false; // standard input; as token ids
-  int64_t continueLines = 0;                 // tokens to add to each line of the stream; 0: scores
-  std::optional<std::string> speculate;      // "lookup" or the file of a model
-  int64_t speculateRows = 8;                 // tokens of a speculative pass
+  bool chat = false, tokensGiven = false;          // -n was given
+  std::optional<std::string> system, chatTemplate; // a chat's first message; a file
+  bool stream = false, streamTokens = false;       // standard input; as token ids
+  int64_t continueLines = 0;                       // tokens to add to each line of the stream; 0: scores
+  std::optional<std::string> speculate;            // "lookup" or the file of a model
+  int64_t speculateRows = 8;                       // tokens of a speculative pass
   std::optional<std::string> batchFile, output;
   int64_t concurrency = 0; // sequences of a batch at a time; 0: 16
   int64_t budget = 0;      // tokens of a step of a batch; 0: the chunk

@@ -11,6 +11,7 @@
 
 #include "samba/samba.hpp"
 #include "tools/samba-run/Batch.h"
+#include "tools/samba-run/Chat.h"
 #include "tools/samba-run/Console.h"
 #include "tools/samba-run/Generate.h"
 #include "tools/samba-run/Options.h"
@@ -70,7 +71,9 @@ static void run(int argc, char **argv, const std::string &carried) {
     model.deviceCounters(); // complains before the work is done
   if (options.info)
     print(std::string(model.manifest()) + "\n");
-  if (options.scoreFile)
+  if (options.chat)
+    chat(model, options);
+  else if (options.scoreFile)
     score(model, options, limits);
   else if (options.stream)
     stream(model, options, limits);

@@ -64,7 +64,8 @@ typedef enum samba_status {
   SAMBA_ERROR_NUMERIC = 10,     /* nothing to choose from: every logit is NaN */
   SAMBA_ERROR_INTERNAL = 11,    /* a bug in the runtime */
   SAMBA_ERROR_MISMATCH = 12,    /* a saved state of another model */
-  SAMBA_ERROR_DEVICE = 13       /* no such device, a model that is not for it, or a failure of it */
+  SAMBA_ERROR_DEVICE = 13,      /* no such device, a model that is not for it, or a failure of it */
+  SAMBA_ERROR_TEMPLATE = 14     /* a chat template is wrong, cannot be rendered, or is not there */
 } samba_status;
 
 /* A short name of a status, "context full". Never NULL. */
@@ -298,12 +299,24 @@ SAMBA_API int64_t samba_probe_width(const samba_model *model, size_t index);
  * return SAMBA_ERROR_LIMIT. A capacity of 0 with a null buffer asks for the size. */
 
 SAMBA_API int samba_has_tokenizer(const samba_model *model);
-/* UTF-8 text to ids. With `special` not 0, adds begin and end ids as the manifest says ("tokenizer.add_bos"). */
+/* What `special` of samba_tokenize means. */
+typedef enum samba_special {
+  SAMBA_SPECIAL_NONE = 0, /* nothing is added */
+  SAMBA_SPECIAL_ADD = 1,  /* begin and end ids are added as the model says */
+  SAMBA_SPECIAL_PARSE = 2 /* nothing is added, and names of special tokens in the text are those tokens: for text that
+                             a chat template has made */
+} samba_special;
+
+/* UTF-8 text to ids. Bytes that are not UTF-8 become U+FFFD. A tokenizer of the tokenizer.json kind finds its added
+ * tokens in any text. */
 SAMBA_API samba_status samba_tokenize(const samba_model *model, const char *text, size_t bytes, int special,
                                       int32_t *tokens, size_t capacity, size_t *count);
 /* Ids to UTF-8 text, not null-terminated. Ids of the vocabulary that the tokenizer does not know give no text. */
 SAMBA_API samba_status samba_detokenize(const samba_model *model, const int32_t *tokens, size_t count, char *text,
                                         size_t capacity, size_t *bytes);
+
+/* True for a token that ends a text, of which a model may have several. */
+SAMBA_API int samba_is_end_token(const samba_model *model, int32_t token);
 
 /* Turns ids to text one at a time. The pieces together are what samba_detokenize makes of all ids, and each of them is
  * valid UTF-8: bytes of an unfinished character are held back. */
@@ -317,6 +330,40 @@ SAMBA_API samba_status samba_detokenizer_push(samba_detokenizer *detokenizer, in
                                               size_t *bytes);
 /* Gives out what was held back, with U+FFFD for bytes that never became a character, and starts afresh. */
 SAMBA_API samba_status samba_detokenizer_finish(samba_detokenizer *detokenizer, const char **text, size_t *bytes);
+
+/* What a compiler reads of a tokenizer. */
+typedef struct samba_tokenizer_source {
+  size_t size;      /* sizeof(samba_tokenizer_source) */
+  const char *name; /* of the file, for messages */
+  const char *json; /* the text of tokenizer.json */
+  size_t bytes;
+  int32_t vocab_size;            /* of the model: all ids are below */
+  int add_bos, add_eos;          /* 1 or 0: whether samba_tokenize adds the token; -1: as the file says */
+  const char *bos_token;         /* names of tokens; NULL: none */
+  const char *eos_token;
+  const char *added_tokens;      /* JSON, "added_tokens_decoder" of tokenizer_config.json; NULL: none */
+  const char *added_tokens_name; /* of the file that has them, for messages */
+} samba_tokenizer_source;
+
+/* Checks a tokenizer.json and makes the section of an artefact from it. Sets `size` to what it takes, also with
+ * SAMBA_ERROR_LIMIT, when it does not fit. SAMBA_ERROR_FORMAT names file and key of what is wrong or not supported. */
+SAMBA_API samba_status samba_pack_tokenizer(const samba_tokenizer_source *source, char *buffer, size_t capacity,
+                                            size_t *size);
+
+/* ---- Chat templates ------------------------------------------------------------------------------------------------
+ * A template, in the part of the Jinja language that docs/chat.md describes, makes the text of a conversation, which
+ * samba_tokenize with SAMBA_SPECIAL_PARSE turns to ids. */
+
+/* The template of a model; NULL if it has none. */
+SAMBA_API const char *samba_chat_template(const samba_model *model);
+/* Renders a conversation. `text` may be another template, or NULL: the model's own. `variables` is a JSON object with
+ * "messages", a list of {"role": ..., "content": ...}, and any other variables; "bos_token" and other names of special
+ * tokens, "add_generation_prompt" (true), "tools" and "documents" (none) are added unless they are there. Sets `bytes` to
+ * what it takes, also with SAMBA_ERROR_LIMIT. SAMBA_ERROR_TEMPLATE tells line and column. */
+SAMBA_API samba_status samba_render_chat(const samba_model *model, const char *text, const char *variables, char *buffer,
+                                         size_t capacity, size_t *bytes);
+/* Whether a template can be parsed. */
+SAMBA_API samba_status samba_check_template(const char *text);
 
 /* ---- Sampling ------------------------------------------------------------------------------------------------------
  * In this order: biases; the penalties on tokens that are recent; then greedy choice if temperature is 0 (the lowest id

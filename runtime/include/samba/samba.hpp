@@ -79,7 +79,12 @@ public:
   uint64_t fingerprint() const { return samba_fingerprint(get()); }
   bool hasTokenizer() const { return samba_has_tokenizer(get()) != 0; }
 
+  bool isEndToken(int32_t token) const { return samba_is_end_token(get(), token) != 0; }
+
   std::vector<int32_t> tokenize(std::string_view text, bool special = true) const {
+    return tokenize(text, special ? SAMBA_SPECIAL_ADD : SAMBA_SPECIAL_NONE);
+  }
+  std::vector<int32_t> tokenize(std::string_view text, samba_special special) const {
     std::vector<int32_t> tokens(text.size() + 8);
     size_t count = 0;
     samba_status status =
@@ -100,6 +105,20 @@ public:
       status = samba_detokenize(get(), tokens.data(), tokens.size(), text.data(), text.size(), &bytes);
     check(status);
     return text;
+  }
+
+  /// See samba_render_chat; an empty template is the model's own.
+  std::string renderChat(const std::string &variables, const std::string &text = "") const {
+    const char *source = text.empty() ? nullptr : text.c_str();
+    std::string result;
+    size_t bytes = 0;
+    samba_status status = samba_render_chat(get(), source, variables.c_str(), nullptr, 0, &bytes);
+    if (status == SAMBA_ERROR_LIMIT) {
+      result.resize(bytes);
+      status = samba_render_chat(get(), source, variables.c_str(), result.data(), result.size(), &bytes);
+    }
+    check(status);
+    return result;
   }
 
   void evaluate(const std::vector<samba_segment> &segments, samba_rows rows, std::vector<float> &logits) const {

@@ -57,7 +57,7 @@ protected:
   llvm::Expected<ArtefactSizes> write(llvm::StringRef path, const ArtefactOptions &options = {},
                                       std::optional<GpuContents> gpu = std::nullopt) {
     Manifest manifest = llvm::cantFail(Manifest::create(*module, &target));
-    manifest.setTokenizer({true, false});
+    manifest.setTokenizer({"sentencepiece", true, false, {}});
     ArtefactContents contents{std::move(manifest),
                               code,
                               packer.get(),

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "runtime/Detokenizer.h"
+#include "runtime/tokenizer/SentencePiece.h"
 #include "samba/samba.hpp"
 #include "test/unit/runtime/FakeArtefact.h"
 
@@ -19,9 +19,11 @@ namespace {
 constexpr int32_t pieces = 2048;
 const char *const modelPath = SAMBA_SOURCE_DIR "/models/samba-tiny/tokenizer.model";
 
-runtime::Tokenizer tinyTokenizer(std::optional<int32_t> bos = 1, int32_t vocabulary = pieces) {
-  return runtime::Tokenizer("tokenizer.model", readBytes(modelPath), vocabulary, bos, std::nullopt);
+runtime::SentencePiece tinyTokenizer(std::optional<int32_t> bos = 1, int32_t vocabulary = pieces) {
+  return {"tokenizer.model", readBytes(modelPath), {vocabulary, bos, std::nullopt, {}}};
 }
+
+constexpr auto plain = runtime::Tokenizer::Special::None, framed = runtime::Tokenizer::Special::Add;
 
 bool validUtf8(const std::string &text) {
   // The JSON writer refuses anything else.
@@ -33,66 +35,66 @@ bool validUtf8(const std::string &text) {
 }
 
 std::string streamed(const runtime::Tokenizer &tokenizer, const std::vector<int32_t> &ids) {
-  runtime::Detokenizer detokenizer(tokenizer);
+  std::unique_ptr<runtime::Detokenizer> detokenizer = tokenizer.detokenizer();
   std::string text;
   auto add = [&](const std::string &piece) {
     EXPECT_TRUE(validUtf8(piece));
     text += piece;
   };
   for (int32_t id : ids)
-    add(detokenizer.push(id));
-  add(detokenizer.finish());
+    add(detokenizer->push(id));
+  add(detokenizer->finish());
   return text;
 }
 
 TEST(Tokenizer, Goldens) {
-  runtime::Tokenizer tokenizer = tinyTokenizer();
+  runtime::SentencePiece tokenizer = tinyTokenizer();
   nlohmann::json goldens =
       nlohmann::json::parse(readBytes(SAMBA_SOURCE_DIR "/models/samba-tiny/tokenizer_golden.json"));
   ASSERT_GT(goldens.size(), 10u);
   for (const auto &golden : goldens) {
     std::string text = golden["text"];
     std::vector<int32_t> ids = golden["ids"];
-    EXPECT_EQ(tokenizer.encode(text, false), ids) << text;
+    EXPECT_EQ(tokenizer.encode(text, plain), ids) << text;
     EXPECT_EQ(tokenizer.decode(ids), golden["decoded"]) << text;
     EXPECT_EQ(streamed(tokenizer, ids), golden["decoded"]) << text;
     ids.insert(ids.begin(), 1);
-    EXPECT_EQ(tokenizer.encode(text, true), ids) << text;
-    EXPECT_EQ(tinyTokenizer(std::nullopt).encode(text, true), golden["ids"]) << text;
+    EXPECT_EQ(tokenizer.encode(text, framed), ids) << text;
+    EXPECT_EQ(tinyTokenizer(std::nullopt).encode(text, framed), golden["ids"]) << text;
   }
 }
 
 TEST(Detokenizer, HoldsBackCharacters) {
-  runtime::Tokenizer tokenizer = tinyTokenizer();
-  std::vector<int32_t> ids = tokenizer.encode("e\xf0\x9f\x98\x80", false); // U+1F600 as four byte pieces
+  runtime::SentencePiece tokenizer = tinyTokenizer();
+  std::vector<int32_t> ids = tokenizer.encode("e\xf0\x9f\x98\x80", plain); // U+1F600 as four byte pieces
   ASSERT_GE(ids.size(), 5u);
-  runtime::Detokenizer detokenizer(tokenizer);
+  std::unique_ptr<runtime::Detokenizer> detokenizer = tokenizer.detokenizer();
   size_t bytes = 4, before = ids.size() - bytes;
   std::string text;
   for (size_t i = 0; i < before; ++i)
-    text += detokenizer.push(ids[i]);
+    text += detokenizer->push(ids[i]);
   EXPECT_EQ(text, "e");
   for (size_t i = before; i + 1 < ids.size(); ++i)
-    EXPECT_EQ(detokenizer.push(ids[i]), "");
-  EXPECT_EQ(detokenizer.push(ids.back()), "\xf0\x9f\x98\x80");
-  EXPECT_EQ(detokenizer.finish(), "");
+    EXPECT_EQ(detokenizer->push(ids[i]), "");
+  EXPECT_EQ(detokenizer->push(ids.back()), "\xf0\x9f\x98\x80");
+  EXPECT_EQ(detokenizer->finish(), "");
 }
 
 TEST(Detokenizer, StartsAfreshAfterFinish) {
-  runtime::Tokenizer tokenizer = tinyTokenizer();
-  runtime::Detokenizer detokenizer(tokenizer);
-  std::vector<int32_t> ids = tokenizer.encode("the", false);
+  runtime::SentencePiece tokenizer = tinyTokenizer();
+  std::unique_ptr<runtime::Detokenizer> detokenizer = tokenizer.detokenizer();
+  std::vector<int32_t> ids = tokenizer.encode("the", plain);
   for (int i = 0; i < 2; ++i) {
     std::string text;
     for (int32_t id : ids)
-      text += detokenizer.push(id);
-    EXPECT_EQ(text + detokenizer.finish(), "the");
+      text += detokenizer->push(id);
+    EXPECT_EQ(text + detokenizer->finish(), "the");
   }
 }
 
 /// Any ids: control pieces, unknown, spaces, bytes that are characters, parts of them and never in any.
 TEST(Detokenizer, EqualsDecodeOfAnyIds) {
-  runtime::Tokenizer tokenizer = tinyTokenizer();
+  runtime::SentencePiece tokenizer = tinyTokenizer();
   uint32_t value = 1;
   auto random = [&](uint32_t below) {
     value = value * 1664525u + 1013904223u;
@@ -117,7 +119,7 @@ TEST(Detokenizer, EqualsDecodeOfAnyIds) {
 
 /// All pairs and triples of bytes at the edges of well-formed UTF-8.
 TEST(Detokenizer, EqualsDecodeOfByteEdges) {
-  runtime::Tokenizer tokenizer = tinyTokenizer();
+  runtime::SentencePiece tokenizer = tinyTokenizer();
   const int edges[] = {0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf,
                        0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf4, 0xf5, 0xff};
   for (int first : edges)
@@ -129,14 +131,14 @@ TEST(Detokenizer, EqualsDecodeOfByteEdges) {
 }
 
 TEST(Tokenizer, IdsWithoutPieces) {
-  runtime::Tokenizer tokenizer = tinyTokenizer(1, pieces + 64);
-  std::vector<int32_t> ids = tokenizer.encode("Hello world", false);
+  runtime::SentencePiece tokenizer = tinyTokenizer(1, pieces + 64);
+  std::vector<int32_t> ids = tokenizer.encode("Hello world", plain);
   ids.insert(ids.begin() + 2, pieces + 5);
   EXPECT_EQ(tokenizer.decode(ids), "Hello world");
   EXPECT_EQ(streamed(tokenizer, ids), "Hello world");
-  runtime::Detokenizer detokenizer(tokenizer);
+  std::unique_ptr<runtime::Detokenizer> detokenizer = tokenizer.detokenizer();
   EXPECT_THROW(tokenizer.decode({pieces + 64}), std::runtime_error);
-  EXPECT_THROW(detokenizer.push(-1), std::runtime_error);
+  EXPECT_THROW(detokenizer->push(-1), std::runtime_error);
 }
 
 TEST(Tokenizer, ThroughTheInterface) {
