@@ -115,9 +115,10 @@ fuzz() {
 
 check_sanitized() {
   local asan=$build_dir-asan tsan=$build_dir-tsan name new
-  build_asan samba-runtime-tests samba-frontend-tests samba-fuzz-targets
+  build_asan samba-runtime-tests samba-frontend-tests samba-vgpu-tests samba-fuzz-targets
   "$asan/bin/samba-runtime-tests" --gtest_brief=1 --gtest_filter=-StreamRun.MemoryIsFlat
   "$asan/bin/samba-frontend-tests" --gtest_brief=1
+  "$asan/bin/samba-vgpu-tests" --gtest_brief=1
   for name in $fuzz_targets; do
     new=$(mktemp -d)
     echo "fuzz-$name"

@@ -8,7 +8,6 @@
 #include "frontend/Error.h"
 #include "frontend/Importer.h"
 #include "llvm/ADT/StringSet.h"
-#include <cstring>
 
 using namespace llvm;
 using namespace samba;
@@ -34,16 +33,7 @@ Error checkTiedHead(const ModelDescription &model, const Checkpoint &checkpoint)
   const TensorSpec &embeddings = model.embeddings.parts.front().tensor;
   if (Error failed = checkTensor({model.tiedHead, embeddings.shape}, checkpoint))
     return failed;
-  TensorView head = cantFail(checkpoint.lookup(model.tiedHead)), table = cantFail(checkpoint.lookup(embeddings.name));
-  bool same = head.dtype == table.dtype;
-  constexpr size_t kStep = 16 << 20;
-  for (size_t at = 0; same && at < head.bytes.size(); at += kStep) {
-    size_t size = std::min(kStep, head.bytes.size() - at);
-    same = std::memcmp(head.bytes.data() + at, table.bytes.data() + at, size) == 0;
-    checkpoint.release(head.bytes.slice(at, size));
-    checkpoint.release(table.bytes.slice(at, size));
-  }
-  if (same)
+  if (checkpoint.isSame(*checkpoint.find(model.tiedHead), *checkpoint.find(embeddings.name)))
     return Error::success();
   return makeError(checkpoint.find(model.tiedHead)->file->file().path() + ": tensor " + quoted(model.tiedHead) +
                    ": expected a copy of " + quoted(embeddings.name) + ", because tie_word_embeddings is true in " +

@@ -158,6 +158,22 @@ const Checkpoint::Tensor *Checkpoint::find(StringRef name) const {
   return it == tensors.end() ? nullptr : &it->second;
 }
 
+bool Checkpoint::isSame(const Tensor &left, const Tensor &right) const {
+  if (left.info->dtypeName != right.info->dtypeName || left.info->shape != right.info->shape)
+    return false;
+  ArrayRef<uint8_t> a = left.file->bytes(*left.info), b = right.file->bytes(*right.info);
+  constexpr size_t kStep = 16 << 20;
+  for (size_t at = 0; at < a.size() && a.data() != b.data(); at += kStep) {
+    ArrayRef<uint8_t> pieceOfA = a.drop_front(at).take_front(kStep), pieceOfB = b.drop_front(at).take_front(kStep);
+    bool same = pieceOfA == pieceOfB;
+    release(pieceOfA);
+    release(pieceOfB);
+    if (!same)
+      return false;
+  }
+  return true;
+}
+
 Expected<TensorView> Checkpoint::lookup(StringRef name) const {
   if (const Tensor *tensor = find(name))
     return tensor->file->view(*tensor->info);

@@ -41,6 +41,9 @@ public:
   llvm::ArrayRef<std::string> tensorNames() const { return names; }
   const Tensor *find(llvm::StringRef name) const;
 
+  /// Are they of the same type and shape, and of the same bytes? Releases what it reads.
+  bool isSame(const Tensor &left, const Tensor &right) const;
+
   llvm::Expected<TensorView> lookup(llvm::StringRef name) const override;
   void release(llvm::ArrayRef<uint8_t> bytes) const override;
 

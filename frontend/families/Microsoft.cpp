@@ -90,10 +90,7 @@ private:
            Twine(model.hiddenSize) + " in tensor " + quoted(table));
     if (onlyHead || !has(kHeadName))
       return;
-    const Checkpoint::Tensor *head = checkpoint.find(kHeadName), *embeddings = checkpoint.find(kTable);
-    bool same = head->info->dtypeName == embeddings->info->dtypeName && head->info->shape == embeddings->info->shape &&
-                head->file->bytes(*head->info) == embeddings->file->bytes(*embeddings->info);
-    if (same)
+    if (checkpoint.isSame(*checkpoint.find(kHeadName), *checkpoint.find(kTable)))
       model.tiedHead = kHeadName.str();
     else
       model.head = WeightSpec::of("lm_head.weight", kHeadName, {model.vocabSize, model.hiddenSize});

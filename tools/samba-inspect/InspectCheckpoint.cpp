@@ -116,12 +116,12 @@ private:
     json::Array files, tensors;
     std::map<std::string, int64_t> stored;
     for (const std::unique_ptr<WeightFile> &file : checkpoint->files()) {
-      files.push_back(json::Object{{"file", sys::path::filename(file->file().path())},
+      files.push_back(json::Object{{"file", sys::path::filename(file->file().path()).str()},
                                    {"bytes", int64_t(file->file().bytes().size())}});
       for (const TensorInfo &tensor : file->tensors()) {
         stored[tensor.dtypeName.str()] += int64_t(tensor.end - tensor.begin);
         tensors.push_back(json::Object{
-            {"name", tensor.name}, {"dtype", tensor.dtypeName}, {"shape", json::Array(ArrayRef(tensor.shape))}});
+            {"name", tensor.name}, {"dtype", tensor.dtypeName.str()}, {"shape", json::Array(ArrayRef(tensor.shape))}});
       }
     }
     json::Object byType;
