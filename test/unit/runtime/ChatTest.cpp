@@ -84,7 +84,8 @@ TEST(Chat, Limits) {
            "deeper");
   contains(errorOf("{% set ns = namespace() %}{% set ns.a = ns %}"), "a namespace cannot be put into another");
   contains(errorOf("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"), "calls are nested too deep");
-  contains(errorOf("{{ " + std::string(100000, '(') + "1"), "nested deeper than 300");
+  contains(errorOf("{{ " + std::string(100000, '(') + "1" + std::string(100000, ')') + " }}"),
+           "nested deeper than 300");
   contains(errorOf("{{ " + std::string(100000, '-') + "1 }}"), "nested deeper than 300");
   std::string sum = "{{ 1";
   for (int i = 0; i < 10000; ++i)
