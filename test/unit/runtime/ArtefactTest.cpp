@@ -318,7 +318,8 @@ const BadManifest badManifests[] = {
     {"/weights/file", "\"w.bin\"", "'weights.file' and the footer disagree"},
     {"/weights/file", "\"../w.bin\"", "'weights.file': expected a file name without a folder"},
     {"/tokenizer", "{\"kind\": \"sentencepiece\"}", "'tokenizer' and the section tokenizer disagree"},
-    {"/tokenizer", "{\"kind\": \"bpe\"}", "'tokenizer.kind': expected \"sentencepiece\", found \"bpe\""},
+    {"/tokenizer", "{\"kind\": \"bpe\"}",
+     "'tokenizer.kind': expected \"sentencepiece\" or \"pipeline\", found \"bpe\""},
     {"/tokenizer", "{\"kind\": \"sentencepiece\", \"add_bos\": 1}", "'tokenizer.add_bos': expected true or false"},
 };
 INSTANTIATE_TEST_SUITE_P(Keys, Manifest, testing::ValuesIn(badManifests));
