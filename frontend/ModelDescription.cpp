@@ -51,6 +51,18 @@ void samba::addMambaWeights(BlockSpec &block, const std::string &prefix, int64_t
   block.addLinear("out_proj", prefix + "out_proj", hiddenSize, inner, biases.outProj);
 }
 
+void ModelDescription::addFinalNorm(StringRef tensor, double eps) {
+  finalNorm.eps = eps;
+  finalNormWeight = WeightSpec::of("norm_f.weight", tensor, {hiddenSize});
+}
+
+void ModelDescription::addHead(bool tied) {
+  if (tied)
+    tiedHead = "lm_head.weight";
+  else
+    head = WeightSpec::of("lm_head.weight", "lm_head.weight", {vocabSize, hiddenSize});
+}
+
 std::string ModelDescription::symbolOf(size_t layer, const BlockSpec &block, const WeightSpec &weight) {
   StringRef role = weight.role;
   role.consume_back(".weight");

@@ -139,6 +139,10 @@ struct ModelDescription {
   /// One line each, for the user: keys that were not understood and do not matter as far as is known.
   std::vector<std::string> warnings;
 
+  /// Both need the sizes. A head is `lm_head.weight`, or the embeddings if it is tied to them.
+  void addFinalNorm(llvm::StringRef tensor, double eps);
+  void addHead(bool tied);
+
   /// "layers.3.mixer.in_proj": the symbol of a weight of a block.
   static std::string symbolOf(size_t layer, const BlockSpec &block, const WeightSpec &weight);
   /// All tensors of the checkpoint, each once, in the order of computation.

@@ -183,12 +183,8 @@ ModelDescription samba::startLlama(StringRef family, StringRef path, const Llama
   model.vocabSize = sizes.vocab;
   model.hiddenSize = sizes.hidden;
   model.embeddings = WeightSpec::of("embeddings.weight", "model.embed_tokens.weight", {sizes.vocab, sizes.hidden});
-  model.finalNorm.eps = sizes.eps;
-  model.finalNormWeight = WeightSpec::of("norm_f.weight", finalNorm, {sizes.hidden});
-  if (tied)
-    model.tiedHead = "lm_head.weight";
-  else
-    model.head = WeightSpec::of("lm_head.weight", "lm_head.weight", {sizes.vocab, sizes.hidden});
+  model.addFinalNorm(finalNorm, sizes.eps);
+  model.addHead(tied);
   return model;
 }
 

@@ -119,12 +119,8 @@ ModelDescription describeMamba(Sizes sizes, StringRef path, const Checkpoint *ch
     addMambaWeights(block, layerPrefix(layer) + "mixer.", sizes.hidden, sizes.biases);
     model.layers.push_back({{std::move(block)}});
   }
-  model.finalNorm.eps = sizes.eps;
-  model.finalNormWeight = WeightSpec::of("norm_f.weight", "backbone.norm_f.weight", {sizes.hidden});
-  if (sizes.tied)
-    model.tiedHead = "lm_head.weight";
-  else
-    model.head = WeightSpec::of("lm_head.weight", "lm_head.weight", {sizes.vocab, sizes.hidden});
+  model.addFinalNorm("backbone.norm_f.weight", sizes.eps);
+  model.addHead(sizes.tied);
   model.numerics = sizes.numerics;
   model.bosToken = sizes.bos;
   model.eosToken = sizes.eos;

@@ -32,12 +32,12 @@ public:
     model.family = "microsoft";
     model.numerics = "residual=f32,norm_input=model"; // SPEC 6, P-cuda
     model.configPath = config ? config->origin : checkpoint.files().front()->file().path();
-    model.finalNorm.eps = eps();
+    double normEps = eps();
     describeTable();
     describeLayers();
     if (!problem.empty())
       return makeError(problem);
-    model.finalNormWeight = WeightSpec::of("norm_f.weight", kFinalNorm, {model.hiddenSize});
+    model.addFinalNorm(kFinalNorm, normEps);
     model.maxPositionEmbeddings = config ? config->contextLength : 4096;
     auto token = [&](std::optional<int64_t> id) { return id && *id < model.vocabSize ? id : std::nullopt; };
     MicrosoftConfig defaults;

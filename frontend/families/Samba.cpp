@@ -265,12 +265,8 @@ ModelDescription samba::describeSamba(const SambaConfig &config, const Checkpoin
     model.layers.push_back({{attention ? describeAttention(config, *attention, prefix) : describeMamba(config, prefix),
                              describeMlp(config, prefix, checkpoint)}});
   }
-  model.finalNorm.eps = config.normEps;
-  model.finalNormWeight = WeightSpec::of("norm_f.weight", "backbone.norm_f.weight", {config.hiddenSize});
-  if (config.tieWordEmbeddings)
-    model.tiedHead = "lm_head.weight";
-  else
-    model.head = WeightSpec::of("lm_head.weight", "lm_head.weight", {config.vocabSize, config.hiddenSize});
+  model.addFinalNorm("backbone.norm_f.weight", config.normEps);
+  model.addHead(config.tieWordEmbeddings);
   model.maxPositionEmbeddings = config.maxPositionEmbeddings;
   model.bosToken = config.bosToken;
   model.eosToken = config.eosToken;

@@ -8,6 +8,7 @@
 #include "lowering/cpu/FunctionLowering.h"
 
 #include "dialect/Numerics.h"
+#include "lowering/Slices.h"
 #include "lowering/cpu/LoopTable.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -130,17 +131,14 @@ LogicalResult FunctionLowering::lowerOp(Operation *op) {
 }
 
 LogicalResult FunctionLowering::lowerSlice(tensor::ExtractSliceOp slice) {
-  auto type = slice.getType();
-  auto offsets = slice.getStaticOffsets();
-  if (type.getRank() != 2 || slice.getSourceType().getRank() != 2 || offsets[0] != 0 ||
-      ShapedType::isDynamic(offsets[1]) || slice.getStaticStrides() != ArrayRef<int64_t>({1, 1}) ||
-      !type.isDynamicDim(0))
-    return slice.emitOpError() << "expected a slice of columns of a matrix of rows";
+  FailureOr<int64_t> first = firstColumnOf(slice);
+  if (failed(first))
+    return failure();
   if (auto linear = slice.getSource().getDefiningOp<LinearOp>(); linear && gateOf(linear))
     return success();
   Value from = buffer(slice.getSource());
-  SmallVector<OpFoldResult> zeroAnd{e.b.getIndexAttr(0), e.b.getIndexAttr(offsets[1])};
-  SmallVector<OpFoldResult> sizes{e.rows(from), e.b.getIndexAttr(type.getDimSize(1))};
+  SmallVector<OpFoldResult> zeroAnd{e.b.getIndexAttr(0), e.b.getIndexAttr(*first)};
+  SmallVector<OpFoldResult> sizes{e.rows(from), e.b.getIndexAttr(slice.getType().getDimSize(1))};
   SmallVector<OpFoldResult> strides(2, e.b.getIndexAttr(1));
   buffers[slice.getResult()] = memref::SubViewOp::create(e.b, e.loc, from, zeroAnd, sizes, strides);
   return success();

@@ -8,6 +8,8 @@
 #include "lowering/gpu/StepLowering.h"
 
 #include "dialect/Numerics.h"
+#include "lowering/Slices.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "passes/Epilogues.h"
 #include "passes/KernelFusion.h"
@@ -152,21 +154,18 @@ std::string StepLowering::layerOf(Operation *op) const {
 // Structure
 //===----------------------------------------------------------------------===//
 
-LogicalResult StepLowering::bindState(Value from, Value to) {
-  states[to] = StateSlice(states.lookup(from));
-  return success();
+void StepLowering::bind(Value from, Value to) {
+  // Copies: a new entry may move the others.
+  if (auto state = states.find(from); state != states.end())
+    states[to] = StateSlice(state->second);
+  else if (auto input = integers.find(from); input != integers.end())
+    integers[to] = LaunchArgument(input->second);
+  else
+    matrices[to] = Matrix(matrices.lookup(from));
 }
 
 LogicalResult StepLowering::lowerKernel(KernelOp kernel) {
   Block &body = kernel.getBody().front();
-  auto bind = [&](Value from, Value to) {
-    if (auto state = states.find(from); state != states.end())
-      states[to] = StateSlice(state->second);
-    else if (auto input = integers.find(from); input != integers.end())
-      integers[to] = LaunchArgument(input->second);
-    else
-      matrices[to] = Matrix(matrices.lookup(from));
-  };
   for (auto [argument, operand] : llvm::zip(body.getArguments(), kernel.getInputs()))
     bind(operand, argument);
   Operation *yield = body.getTerminator();
@@ -191,14 +190,6 @@ LogicalResult StepLowering::lowerCall(func::CallOp op) {
     return op.emitOpError() << "expected calls in the public function only";
   call = modelName(op).str();
   Block &body = callee.getBody().front();
-  auto bind = [&](Value from, Value to) {
-    if (auto state = states.find(from); state != states.end())
-      states[to] = StateSlice(state->second);
-    else if (auto input = integers.find(from); input != integers.end())
-      integers[to] = LaunchArgument(input->second);
-    else
-      matrices[to] = Matrix(matrices.lookup(from));
-  };
   // The function may have been lowered for another layer.
   callee.walk([&](Operation *inner) { done.erase(inner); });
   for (auto [argument, operand] : llvm::zip(body.getArguments(), op.getOperands()))
@@ -221,15 +212,12 @@ LogicalResult StepLowering::lowerProbe(ProbeOp probe) {
 }
 
 LogicalResult StepLowering::lowerSlice(tensor::ExtractSliceOp slice) {
-  auto type = slice.getType();
-  auto offsets = slice.getStaticOffsets();
-  if (type.getRank() != 2 || slice.getSourceType().getRank() != 2 || offsets[0] != 0 ||
-      ShapedType::isDynamic(offsets[1]) || slice.getStaticStrides() != ArrayRef<int64_t>({1, 1}) ||
-      !type.isDynamicDim(0))
-    return slice.emitOpError() << "expected a slice of columns of a matrix of rows";
+  FailureOr<int64_t> first = firstColumnOf(slice);
+  if (failed(first))
+    return failure();
   Matrix view = matrix(slice.getSource());
-  view.base.offset += offsets[1] * view.element.getIntOrFloatBitWidth() / 8;
-  view.width = type.getDimSize(1);
+  view.base.offset += *first * view.element.getIntOrFloatBitWidth() / 8;
+  view.width = slice.getType().getDimSize(1);
   matrices[slice.getResult()] = view;
   return success();
 }
@@ -389,7 +377,7 @@ void StepLowering::joinConvolution(LinearOperands &linear, LinearOp op, CausalCo
                  {}, states.lookup(conv.getState()), conv.getActivation()};
   linear.conv->x = {{}, slice.getType().getDimSize(1), linear.outputs, Float32Type::get(s.context()), linear.x.extent};
   linear.conv->result = destination(conv.getResult(), linear.x.extent);
-  (void)bindState(conv.getState(), conv.getNewState());
+  bind(conv.getState(), conv.getNewState());
   done.insert(conv);
 }
 
@@ -399,7 +387,8 @@ LogicalResult StepLowering::lowerConvolution(CausalConv1dOp op) {
       op.getActivation()};
   conv.result = destination(op.getResult(), conv.x.extent);
   launchConvolution(s, conv);
-  return bindState(op.getState(), op.getNewState());
+  bind(op.getState(), op.getNewState());
+  return success();
 }
 
 LogicalResult StepLowering::lowerScan(SelectiveScanOp op) {
@@ -425,7 +414,8 @@ LogicalResult StepLowering::lowerScan(SelectiveScanOp op) {
   scan.state = states.lookup(op.getState());
   scan.result = destination(op.getResult(), scan.u.extent);
   launchScan(s, scan);
-  return bindState(op.getState(), op.getNewState());
+  bind(op.getState(), op.getNewState());
+  return success();
 }
 
 /// A query or key in memory.
@@ -458,6 +448,7 @@ LogicalResult StepLowering::lowerAttention(SlidingWindowAttentionOp op) {
   attention.windowed = op.getWindow().has_value();
   attention.result = destination(op.getResult(), attention.q.extent);
   launchAttention(s, attention);
-  (void)bindState(op.getKeyState(), op.getNewKeyState());
-  return bindState(op.getValueState(), op.getNewValueState());
+  bind(op.getKeyState(), op.getNewKeyState());
+  bind(op.getValueState(), op.getNewValueState());
+  return success();
 }

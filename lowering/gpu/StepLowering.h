@@ -53,7 +53,8 @@ private:
   mlir::LogicalResult lowerConvolution(CausalConv1dOp conv);
   mlir::LogicalResult lowerScan(SelectiveScanOp scan);
   mlir::LogicalResult lowerAttention(SlidingWindowAttentionOp attention);
-  mlir::LogicalResult bindState(mlir::Value from, mlir::Value to);
+  /// `to` is where `from` is, whichever kind of value that is.
+  void bind(mlir::Value from, mlir::Value to);
 
   Matrix matrix(mlir::Value value);
   /// Where a new value is to be stored: a buffer of its own, or an output of the step. If all that happens to it is

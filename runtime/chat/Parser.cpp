@@ -354,25 +354,7 @@ private:
   }
 
   NodePtr disjunction() {
-    NodePtr left = conjunction();
-    while (isName("or")) {
-      Place place = here();
-      advance();
-      NodePtr right = conjunction();
-      left = make(Node::Binary, place, "or", std::move(left), std::move(right));
-    }
-    return left;
-  }
-
-  NodePtr conjunction() {
-    NodePtr left = negation();
-    while (isName("and")) {
-      Place place = here();
-      advance();
-      NodePtr right = negation();
-      left = make(Node::Binary, place, "and", std::move(left), std::move(right));
-    }
-    return left;
+    return binary({"or"}, [&] { return binary({"and"}, [&] { return negation(); }); });
   }
 
   NodePtr negation() {
@@ -409,12 +391,13 @@ private:
     return node->names.empty() ? std::move(node->parts[0]) : finish(std::move(node));
   }
 
+  /// Operands with the operations, signs or words, between them; they group to the left.
   template <typename Operand> NodePtr binary(std::initializer_list<const char *> operations, Operand operand) {
     NodePtr left = operand();
     while (true) {
       const char *found = nullptr;
       for (const char *operation : operations)
-        if (isOperator(operation))
+        if (isOperator(operation) || isName(operation))
           found = operation;
       if (!found)
         return left;
