@@ -111,12 +111,15 @@ private:
     return e.add(e.mul(row, rowBytes), e.mul(e.bitXor(chunk, permutation), 16));
   }
 
+  /// A thread takes half a chunk, which is 16 bytes in f32, so that neighbours read whole sectors.
   void copyTile(Sequence &sequence, Value keyHead, Value tile, Value begin, Value slot, Value last) {
-    int64_t perRound = kThreads / chunks;
-    Value chunk = e.remainder(e.thread(), chunks), lane = e.mul(chunk, kChunk);
+    constexpr int64_t kPart = kChunk / 2;
+    int64_t parts = headDim / kPart, perRound = kThreads / parts;
+    Value part = e.remainder(e.thread(), parts), lane = e.mul(part, kPart);
+    Value chunk = e.shiftRight(part, 1), inChunk = e.mul(e.bitAnd(part, 1), kPart * 2);
     Value ring = e.mul(keyHead, slots * headDim), column = e.add(e.mul(keyHead, headDim), lane);
     for (int64_t round = 0; round < kKeys / perRound; ++round) {
-      Value row = e.add(e.divFloor(e.thread(), chunks), round * perRound), target = placeOf(row, chunk);
+      Value row = e.add(e.divFloor(e.thread(), parts), round * perRound), target = e.add(placeOf(row, chunk), inChunk);
       Value key = e.minimum(e.add(tile, row), last), isOlder = e.less(key, e.index(0));
       Value place = e.add(slot, e.sub(key, begin));
       place = e.select(e.less(place, e.index(slots)), place, e.sub(place, e.index(slots)));
@@ -124,7 +127,7 @@ private:
       auto copy = [&](const Matrix &matrix, Value pointer, Value older, Value memory) {
         Value own = e.add(e.mul(keyRow, matrix.stride), column);
         Value from = e.select(isOlder, e.address(older, f32, inRing), e.address(pointer, f32, own));
-        SmallVector<Value> values = e.load(from, f32, e.index(0), kChunk);
+        SmallVector<Value> values = e.load(from, f32, e.index(0), kPart);
         e.store(values, e.address(memory, e.b.getI8Type(), target), e.b.getBF16Type(), e.index(0));
       };
       copy(a.k, arguments[places.k], sequence.keys, keysInShared);
@@ -216,18 +219,31 @@ private:
     }
   }
 
+  /// A thread has four bytes of a row for each eight lanes of the head, and four threads have such a piece of the row.
+  /// Of two pieces the threads of an even row take the first and those of the odd row below it the second, for the one
+  /// row and then for the other: so eight threads write a sector.
   void store(const State &state, Sequence &sequence, Value head, Value first, Value length) {
+    Value isOdd = e.equal(e.bitAnd(e.shiftRight(e.lane(), 2), 1), e.index(1));
+    Value column = e.add(e.mul(head, headDim), e.mul(e.bitAnd(e.lane(), 3), 2));
+    column = e.add(column, e.select(isOdd, e.index(8), e.index(0)));
     for (int64_t half = 0; half < 2; ++half) {
       Value token = ownToken(first, half), factor = e.reciprocal(e.warpSum(state.total[half], 4));
-      Value place = e.add(e.mul(e.add(sequence.start, token), a.result.stride), e.mul(head, headDim));
-      place = e.add(place, e.mul(e.bitAnd(e.lane(), 3), 2));
-      e.when(e.less(token, length), [&] {
-        for (int64_t n = 0; n < headDim / 8; ++n) {
+      Value even = e.sub(token, e.select(isOdd, e.index(1), e.index(0)));
+      for (int64_t n = 0; n < headDim / 8; n += 2) {
+        auto piece = [&](int64_t n) {
           ArrayRef<Value> pair = ArrayRef<Value>(state.sums).slice(n * 4 + half * 2, 2);
-          e.store({e.mulf(pair[0], factor), e.mulf(pair[1], factor)}, arguments[places.result], a.result.element,
-                  e.add(place, n * 8));
+          return e.packPair(e.mulf(pair[0], factor), e.mulf(pair[1], factor));
+        };
+        Value one = piece(n), two = piece(n + 1);
+        Value other = e.shuffleXor(e.select(isOdd, one, two), 4);
+        for (int64_t odd = 0; odd < 2; ++odd) {
+          Value row = e.add(even, odd), word = odd ? e.select(isOdd, two, other) : e.select(isOdd, other, one);
+          e.when(e.less(row, length), [&] {
+            Value place = e.add(e.mul(e.add(sequence.start, row), a.result.stride), e.add(column, n * 8));
+            e.storeRaw(word, e.address(arguments[places.result], a.result.element, place), 4);
+          });
         }
-      });
+      }
     }
   }
 

@@ -90,7 +90,7 @@ Value GpuEmitter::constants(ArrayRef<double> values) {
   constexpr unsigned kGlobalSpace = 1;
   auto global = LLVM::GlobalOp::create(b, loc, LLVM::LLVMArrayType::get(b.getF64Type(), values.size()),
                                        /*isConstant=*/true, LLVM::Linkage::Internal, name,
-                                       DenseElementsAttr::get(type, values), /*alignment=*/8, kGlobalSpace);
+                                       DenseElementsAttr::get(type, values), kSectorBytes, kGlobalSpace);
   b.setInsertionPointToStart(&function.getBody().front());
   return LLVM::AddressOfOp::create(b, loc, LLVM::LLVMPointerType::get(b.getContext(), kGlobalSpace),
                                    global.getSymName());

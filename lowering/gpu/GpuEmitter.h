@@ -23,6 +23,7 @@ namespace samba {
 
 constexpr int64_t kWarp = 32;
 constexpr int64_t kWidestAccess = 128; // bits
+constexpr int64_t kSectorBytes = 32;   // memory is moved in
 
 class GpuEmitter : public Arithmetic {
 public:

@@ -31,7 +31,9 @@ struct Shape {
   Shape(const Limits &limits, const LinearOperands &linear) {
     int64_t bytes = linear.weight.element.getIntOrFloatBitWidth() / 8;
     lanes = linear.weight.vectorWidth(16 / bytes);
-    lanes = std::min(lanes, linear.normWeight ? lanes : linear.x.vectorWidth(lanes));
+    // What is read of x at once is no more than an access either, or a lane would leave every other sector to the next.
+    if (!linear.normWeight)
+      lanes = std::min(lanes, linear.x.vectorWidth(kWidestAccess / linear.x.element.getIntOrFloatBitWidth()));
     rows = limits.of(linear.result.extent) == 1 ? 1 : 4;
     int64_t columns = linear.result.width, chunks = linear.x.width / lanes;
     for (sharing = 1; sharing < kWarps; sharing *= 2)

@@ -93,7 +93,8 @@ private:
   }
 
   /// The output whose weights lie in a row of the slice. Of a SwiGLU each warp has as many columns of the gate as of
-  /// the other half, and the same ones.
+  /// the other half, and the same ones. A thread gets two neighbours of each eight columns that are multiplied; of 16
+  /// outputs those are chosen that give it four neighbours, so that four threads write whole sectors.
   Value outputOf(Value row) {
     Value column = row, half;
     if (linear.swiglu) {
@@ -102,6 +103,9 @@ private:
       half = e.less(e.index(each - 1), inWarp);
       column = e.add(e.mul(e.divFloor(row, shape.warpColumns), each), e.bitAnd(inWarp, each - 1));
     }
+    Value eight = e.bitAnd(e.shiftRight(column, 3), 1), pair = e.bitAnd(e.shiftRight(column, 1), 3);
+    column =
+        e.add(e.add(e.mul(e.shiftRight(column, 4), 16), e.mul(pair, 4)), e.add(e.mul(eight, 2), e.bitAnd(column, 1)));
     // Columns beyond the last read the weights of the last and are not stored.
     column = e.minimum(e.add(firstColumn, column), e.index(linear.result.width - 1));
     return half ? e.add(column, e.select(half, e.index(linear.result.width), e.index(0))) : column;
@@ -164,7 +168,7 @@ private:
     weightFragment = place(e.add(e.add(warpColumn, weightRow), shape.rows), e.bitAnd(e.shiftRight(lane, 3), 1));
     resultRow = e.add(e.add(firstRow, warpRow), e.shiftRight(lane, 2));
     Value columnOfWarp = linear.swiglu ? e.divFloor(warpColumn, 2) : warpColumn;
-    resultColumn = e.add(e.add(firstColumn, columnOfWarp), e.mul(e.bitAnd(lane, 3), 2));
+    resultColumn = e.add(e.add(firstColumn, columnOfWarp), e.mul(e.bitAnd(lane, 3), 4));
   }
 
   void multiply(MutableArrayRef<Value> sums, Value stage) {
@@ -190,19 +194,25 @@ private:
 
   void store(ArrayRef<Value> sums) {
     LinearEpilogue epilogue(linear, places, arguments);
-    int64_t across = shape.warpColumns / 8, lanes = epilogue.vectorWidth(2);
+    int64_t across = shape.warpColumns / 8, lanes = epilogue.vectorWidth(4);
     int64_t stored = linear.swiglu ? across / 2 : across;
     bool tail = linear.result.width % columnsOfTile != 0;
+    auto sumsAt = [&](int64_t m, int64_t half, int64_t n, int64_t first) {
+      SmallVector<Value> values;
+      for (int64_t i = first; i < first + lanes; ++i)
+        values.push_back(sums[(m * across + n + i / 2) * 4 + half * 2 + i % 2]);
+      return values;
+    };
     for (int64_t m = 0; m < shape.warpRows / 16; ++m)
       for (int64_t half = 0; half < 2; ++half) {
         Value row = e.add(resultRow, m * 16 + half * 8);
         e.when(e.less(row, rows), [&] {
-          for (int64_t n = 0; n < stored; ++n)
-            for (int64_t i = 0; i < 2; i += lanes) {
+          for (int64_t n = 0; n < stored; n += 2)
+            for (int64_t i = 0; i < 4; i += lanes) {
               Value column = e.add(resultColumn, n * 8 + i);
-              ArrayRef<Value> own = sums.slice((m * across + n) * 4 + half * 2 + i, lanes), gated;
+              SmallVector<Value> own = sumsAt(m, half, n, i), gated;
               if (linear.swiglu)
-                gated = sums.slice((m * across + n + stored) * 4 + half * 2 + i, lanes);
+                gated = sumsAt(m, half, n + stored, i);
               auto write = [&] { epilogue.store(e, row, column, own, gated); };
               if (tail)
                 e.when(e.less(column, e.index(linear.result.width)), write);

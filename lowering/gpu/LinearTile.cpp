@@ -6,8 +6,10 @@
 //===----------------------------------------------------------------------===//
 //
 // A block of 256 threads computes 64 rows by 64 columns, each thread 4 by 4 of them, from slices of 16 inputs in shared
-// memory. Slices lie transposed, `[16, 64]`, with the columns of input k permuted by xor with 8 (k / 4 mod 4): then
-// neither the transposing stores nor the reads of four neighbours meet in a bank.
+// memory. Four neighbouring threads read the 64 bytes of a row, so that a warp reads whole sectors. Slices lie
+// transposed,
+// `[16, 64]`, with the columns of input k permuted by xor with 8 (k / 4 mod 4): then neither the transposing stores nor
+// the reads of four neighbours meet in a bank.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,9 +22,9 @@ using namespace samba;
 
 namespace {
 
-constexpr int64_t kTile = 64, kSlice = 16, kThreads = 256, kPiece = 4;
+constexpr int64_t kTile = 64, kSlice = 16, kThreads = 256, kPiece = 4, kPieces = kSlice / kPiece;
 
-int64_t swizzle(int64_t k) { return 8 * (k / kPiece % 4); }
+int64_t swizzle(int64_t k) { return 8 * (k / kPiece); }
 
 /// Four neighbours of one matrix's row that a thread takes to shared memory in each slice.
 class Slice {
@@ -30,10 +32,13 @@ public:
   /// `row` is a row of the matrix that exists.
   Slice(GpuEmitter &e, const Matrix &matrix, Value pointer, Value row, int64_t inputs)
       : e(e), matrix(matrix), pointer(pointer), memory(e.shared(kSlice * kTile * 4)), inputs(inputs) {
-    inTile = e.bitAnd(e.thread(), kTile - 1);
-    firstInput = e.mul(e.divFloor(e.thread(), kTile), kPiece);
+    piece = e.bitAnd(e.thread(), kPieces - 1);
+    firstInput = e.mul(piece, kPiece);
     rowStart = e.mul(row, matrix.stride);
   }
+
+  /// The row of the tile that this thread takes.
+  static Value inTile(GpuEmitter &e) { return e.divFloor(e.thread(), kPieces); }
 
   SmallVector<Value> fetch(Value k) {
     Value input = e.add(k, firstInput);
@@ -55,8 +60,8 @@ public:
   }
 
   void put(ArrayRef<Value> values) {
-    // firstInput / 4 is the number of the piece, so all four have the same permutation.
-    Value column = e.bitXor(inTile, e.mul(e.divFloor(e.thread(), kTile), 8));
+    // The four inputs are of one piece, so all have the same permutation.
+    Value column = e.bitXor(inTile(e), e.mul(piece, 8));
     for (int64_t i = 0; i < kPiece; ++i)
       e.store(values[i], memory, e.b.getF32Type(), e.add(e.mul(e.add(firstInput, i), kTile), column));
   }
@@ -65,12 +70,10 @@ public:
     return e.load(memory, e.b.getF32Type(), e.add(e.bitXor(column, swizzle(k)), k * kTile), lanes);
   }
 
-  Value inTile;
-
 private:
   GpuEmitter &e;
   const Matrix &matrix;
-  Value pointer, memory, firstInput, rowStart;
+  Value pointer, memory, piece, firstInput, rowStart;
   int64_t inputs;
 };
 
@@ -89,7 +92,7 @@ void samba::launchLinearTile(StepBuilder &s, const LinearOperands &linear) {
     Value rows = loadSize(e, arguments[places.sizes], sizeIndexOf(linear.result.extent));
     Value firstRow = e.mul(e.block(1), kTile), firstColumn = e.mul(e.block(0), columnsOfTile);
     // Rows and columns beyond the last read those of the last and are not stored.
-    Value inTile = e.bitAnd(e.thread(), kTile - 1);
+    Value inTile = Slice::inTile(e);
     Value xRow = e.minimum(e.add(firstRow, inTile), e.sub(rows, e.index(1)));
     Value output;
     if (linear.swiglu) {
