@@ -190,6 +190,11 @@ Value GpuEmitter::shuffleXor(Value value, int64_t mask) {
                               NVVM::ShflKind::bfly, UnitAttr());
 }
 
+Value GpuEmitter::shuffleUp(Value value, int64_t distance) {
+  return NVVM::ShflOp::create(b, loc, value.getType(), integer(-1), value, integer(distance), integer(0),
+                              NVVM::ShflKind::up, UnitAttr());
+}
+
 Value GpuEmitter::warpSum(Value value, int64_t lanes) {
   for (int64_t mask = lanes / 2; mask > 0; mask /= 2)
     value = addf(value, shuffleXor(value, mask));

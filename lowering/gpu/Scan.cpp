@@ -1,11 +1,11 @@
-//===- Scan.cpp - selective scan ------------------------------------------===//
+//===- Scan.cpp - selective scan of one token a sequence ------------------===//
 //
 // Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#include "lowering/gpu/ScanStep.h"
+#include "lowering/gpu/ScanArguments.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -68,55 +68,83 @@ Value project(GpuEmitter &e, const LinearOperands &projection, const ScanArgumen
   return e.load(results, f32, e.thread());
 }
 
+/// Takes this thread's channel through the token of `row`.
+void advance(GpuEmitter &e, const ScanOperands &scan, const ScanArguments &places, ValueRange arguments, Value channel,
+             Value row, Value state, Value delta) {
+  int64_t channels = scan.u.width, states = scan.state.type.getShape()[0];
+  Type f32 = e.b.getF32Type();
+  auto at = [&](const Matrix &matrix, size_t place) {
+    return e.load(arguments[place], matrix.element, e.add(e.mul(row, matrix.stride), channel));
+  };
+  auto rowOf = [&](const Matrix &matrix, size_t place) {
+    SmallVector<Value> values;
+    int64_t lanes = matrix.vectorWidth(4);
+    for (int64_t n = 0; n < states; n += lanes)
+      llvm::append_range(values, e.load(arguments[place], matrix.element, e.add(e.mul(row, matrix.stride), n), lanes));
+    return values;
+  };
+  // All loads first: none may move before a store.
+  Value u = at(scan.u, places.u), z = scan.z ? at(scan.z, places.z) : Value();
+  if (!delta)
+    delta = at(scan.delta, places.delta);
+  SmallVector<Value> A, h, B = rowOf(scan.B, places.B), C = rowOf(scan.C, places.C);
+  for (int64_t n = 0; n < states; ++n) {
+    A.push_back(e.load(arguments[places.A], scan.A.element, e.add(channel, n * channels)));
+    h.push_back(e.load(state, f32, e.add(channel, n * channels)));
+  }
+  if (scan.deltaBias)
+    delta = e.addf(delta, e.load(arguments[places.deltaBias], scan.deltaBias.element, channel));
+  if (scan.softplus)
+    delta = e.softplus(delta);
+  Value scaled = e.mulf(delta, u), exponent = e.mulf(delta, e.scalar(kLog2E)), y = e.scalar(0);
+  if (scan.D)
+    y = e.mulf(e.load(arguments[places.D], scan.D.element, channel), u);
+  for (int64_t n = 0; n < states; ++n) {
+    h[n] = e.fma(e.exp2(e.mulf(exponent, A[n])), h[n], e.mulf(scaled, B[n]));
+    y = e.fma(C[n], h[n], y);
+  }
+  for (int64_t n = 0; n < states; ++n)
+    e.store(h[n], state, f32, e.add(channel, n * channels));
+  if (z)
+    y = e.mulf(y, e.silu(z));
+  e.store(y, arguments[places.result], scan.result.element, e.add(e.mul(row, scan.result.stride), channel));
+}
+
 } // namespace
 
 bool samba::fitsScanProjection(const StepBuilder &s, const LinearOperands &projection) {
   return s.isDecode() && !projection.residual && !projection.swiglu && !projection.normWeight;
 }
 
-// A thread walks one channel of one sequence through time, with its states in registers.
+// One token a sequence: a thread takes one channel of one sequence a step further.
 void samba::launchScan(StepBuilder &s, const ScanOperands &scan) {
-  if (needsScanChunks(s, scan))
-    return launchScanChunks(s, scan);
+  if (!s.isDecode())
+    return launchScanPrefill(s, scan);
   ScanArguments places(scan);
   int64_t channels = scan.u.width, threads = 128;
-  StepBuilder::Spec spec{s.isDecode() ? "selective_scan_decode" : "selective_scan", describe(scan), threads};
+  StepBuilder::Spec spec{"selective_scan_decode", describe(scan), threads};
   spec.grid[0].times = llvm::divideCeil(channels, threads);
   spec.grid[1].of = Extent::Sequences;
-  bool decode = s.isDecode();
   s.launch(spec, places.list, [&](GpuEmitter &e, ValueRange arguments) {
     Value channel = e.add(e.mul(e.block(0), threads), e.thread()), sequence = e.block(1);
     Value start = e.loadIndex(arguments[places.segments], 64, sequence);
     Value end = e.loadIndex(arguments[places.segments], 64, e.add(sequence, 1));
-    auto whenChannel = [&](llvm::function_ref<void()> body) {
-      if (channels % threads == 0)
-        body();
-      else
-        e.when(e.less(channel, e.index(channels)), body);
-    };
-    auto walk = [&](Value delta) {
-      ScanStep step(e, scan, places, arguments, channel);
-      Value state = statePointer(e, arguments[places.states], sequence, arguments[places.offset]);
-      SmallVector<Value> h = step.loadState(state);
-      if (decode)
-        step.advance(start, h, /*writes=*/true, delta);
-      else
-        h = e.loop(start, end, 1, h, [&](Value row, ValueRange carried) {
-          SmallVector<Value> h(carried);
-          step.advance(row, h, /*writes=*/true);
-          return h;
-        });
-      step.storeState(state, h);
-    };
     e.when(e.less(start, end), [&] {
       Value delta = scan.projection ? project(e, *scan.projection, places, arguments, start) : Value();
-      whenChannel([&] { walk(delta); });
+      auto step = [&] {
+        Value state = statePointer(e, arguments[places.states], sequence, arguments[places.offset]);
+        advance(e, scan, places, arguments, channel, start, state, delta);
+      };
+      if (channels % threads == 0)
+        step();
+      else
+        e.when(e.less(channel, e.index(channels)), step);
     });
   });
 }
 
 //===----------------------------------------------------------------------===//
-// One step of one channel
+// What the kernels of scans share
 //===----------------------------------------------------------------------===//
 
 std::string samba::describe(const ScanOperands &scan) {
@@ -154,66 +182,4 @@ ScanArguments::ScanArguments(const ScanOperands &scan) {
       *place = list.size();
       list.push_back(matrix->base);
     }
-}
-
-ScanStep::ScanStep(GpuEmitter &e, const ScanOperands &scan, const ScanArguments &places, ValueRange arguments,
-                   Value channel)
-    : e(e), scan(scan), places(places), arguments(arguments), channel(channel), states(scan.state.type.getShape()[0]),
-      channels(scan.u.width) {
-  for (int64_t n = 0; n < states; ++n) {
-    Value a = e.load(arguments[places.A], scan.A.element, e.add(channel, n * channels));
-    A.push_back(e.mulf(a, e.scalar(kLog2E)));
-  }
-  if (scan.D)
-    D = e.load(arguments[places.D], scan.D.element, channel);
-  if (scan.deltaBias)
-    deltaBias = e.load(arguments[places.deltaBias], scan.deltaBias.element, channel);
-}
-
-SmallVector<Value> ScanStep::loadState(Value state) {
-  SmallVector<Value> h;
-  for (int64_t n = 0; n < states; ++n)
-    h.push_back(e.load(state, e.b.getF32Type(), e.add(channel, n * channels)));
-  return h;
-}
-
-void ScanStep::storeState(Value state, ArrayRef<Value> h) {
-  for (int64_t n = 0; n < states; ++n)
-    e.store(h[n], state, e.b.getF32Type(), e.add(channel, n * channels));
-}
-
-Value ScanStep::advance(Value row, MutableArrayRef<Value> h, bool writes, Value delta) {
-  auto at = [&](const Matrix &matrix, size_t place) {
-    return e.load(arguments[place], matrix.element, e.add(e.mul(row, matrix.stride), channel));
-  };
-  auto rowOf = [&](const Matrix &matrix, size_t place) {
-    SmallVector<Value> values;
-    int64_t lanes = matrix.vectorWidth(4);
-    for (int64_t n = 0; n < states; n += lanes)
-      llvm::append_range(values, e.load(arguments[place], matrix.element, e.add(e.mul(row, matrix.stride), n), lanes));
-    return values;
-  };
-  Value u = at(scan.u, places.u);
-  if (!delta)
-    delta = at(scan.delta, places.delta);
-  Value z = scan.z && writes ? at(scan.z, places.z) : Value();
-  SmallVector<Value> inputs = rowOf(scan.B, places.B), outputs;
-  if (writes)
-    outputs = rowOf(scan.C, places.C);
-  if (deltaBias)
-    delta = e.addf(delta, deltaBias);
-  if (scan.softplus)
-    delta = e.softplus(delta);
-  Value scaled = e.mulf(delta, u), y = writes && D ? e.mulf(D, u) : e.scalar(0);
-  for (int64_t n = 0; n < states; ++n) {
-    h[n] = e.fma(e.exp2(e.mulf(delta, A[n])), h[n], e.mulf(scaled, inputs[n]));
-    if (writes)
-      y = e.fma(outputs[n], h[n], y);
-  }
-  if (!writes)
-    return delta;
-  if (z)
-    y = e.mulf(y, e.silu(z));
-  e.store(y, arguments[places.result], scan.result.element, e.add(e.mul(row, scan.result.stride), channel));
-  return delta;
 }
