@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Puts the tables of a result into docs/performance.md: benchmarks/update-docs.sh NAME (see run.sh and
-# fusion-matrix.sh). Sections whose result is not there stay as they are.
+# Puts the tables of a result into docs/performance.md: benchmarks/update-docs.sh NAME (see run.sh,
+# fusion-matrix.sh, rivals.py and length.py). Sections whose result is not there stay as they are.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 name=${1:?usage: benchmarks/update-docs.sh NAME}
-ls "$here/results/$name".md "$here/results/$name"-*.md >/dev/null 2>&1 || {
+compgen -G "$here/results/$name.md" >/dev/null || compgen -G "$here/results/$name-*.md" >/dev/null || {
   echo "update-docs.sh: error: benchmarks/results has no result '$name'" >&2
   exit 1
 }
@@ -32,3 +32,5 @@ replace() {
 replace tests "$here/results/$name.md"
 replace kernels "$here/results/$name-kernels.md"
 replace fusion "$here/results/$name-fusion.md"
+replace rivals "$here/results/$name-rivals.md"
+replace length "$here/results/$name-length.md"
