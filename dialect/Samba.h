@@ -44,6 +44,10 @@ struct WeightPart {
   std::optional<int64_t> firstElementIn(llvm::ArrayRef<int64_t> actual) const;
 };
 
+/// The type in which `rows` of keys or values enter a ring: f32, bf16, or integers with a scale for each head. Null if
+/// the ring is of integers and its heads cannot be groups.
+mlir::RankedTensorType heldRows(mlir::RankedTensorType rows, StateType ring);
+
 } // namespace samba
 
 #define GET_OP_CLASSES

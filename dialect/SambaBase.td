@@ -48,6 +48,9 @@ def Samba_StateType : Samba_Type<"State", "state"> {
     A batch of `S` equally shaped dense tensors, one for each sequence of the step, in memory that outlives the step.
     `S` is dynamic and not part of the type. Example: `!samba.state<3x384xf32>` is the tail of a convolution with
     4 taps over 384 channels.
+
+    Elements are f32, bf16 or i8. With i8 the last dimension is a row of integers in -127 .. 127 with a scale of its own
+    (f32), which follows the integers in memory: the values are their products.
   }];
   let parameters = (ins ArrayRefParameter<"int64_t">:$shape, "::mlir::Type":$elementType);
   let hasCustomAssemblyFormat = 1;
@@ -57,6 +60,10 @@ def Samba_StateType : Samba_Type<"State", "state"> {
     int64_t getNumElements() const;
     /// Bytes of one sequence's slice, unpadded.
     int64_t getSizeInBytes() const;
+    /// Whether rows are integers with a scale.
+    bool isQuantised() const { return getElementType().isInteger(8); }
+    /// The shape of a slice in elements of memory: rows of integers are longer by the bytes of their scale.
+    ::llvm::SmallVector<int64_t> getMemoryShape() const;
   }];
 }
 
@@ -114,6 +121,8 @@ def Samba_QuantAttr : AttrDef<Samba_Dialect, "Quant"> {
   let assemblyFormat = "`<` $bits `,` $group (`,` $width^)? `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
+    /// Whether groups can have this size.
+    static bool isGroup(int64_t group) { return group >= 8 && group <= 1024 && group % 8 == 0; }
     int64_t groupsOf(int64_t columns) { return (columns + getGroup() - 1) / getGroup(); }
     /// Bytes of one group of a packed panel.
     int64_t getBlockBytes() { return getWidth() * (4 + getGroup() * getBits() / 8); }

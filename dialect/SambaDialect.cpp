@@ -86,7 +86,19 @@ int64_t StateType::getNumElements() const {
   return elements;
 }
 
-int64_t StateType::getSizeInBytes() const { return getNumElements() * (getElementType().getIntOrFloatBitWidth() / 8); }
+SmallVector<int64_t> StateType::getMemoryShape() const {
+  SmallVector<int64_t> shape(getShape());
+  if (isQuantised())
+    shape.back() += sizeof(float);
+  return shape;
+}
+
+int64_t StateType::getSizeInBytes() const {
+  int64_t bytes = getElementType().getIntOrFloatBitWidth() / 8;
+  for (int64_t size : getMemoryShape())
+    bytes *= size;
+  return bytes;
+}
 
 //===----------------------------------------------------------------------===//
 // QuantAttr
@@ -96,7 +108,7 @@ LogicalResult QuantAttr::verify(function_ref<InFlightDiagnostic()> emitError, in
                                 int64_t width) {
   if (bits != 4 && bits != 8)
     return emitError() << "expected 4 or 8 bits, got " << bits;
-  if (group < 8 || group > 1024 || group % 8)
+  if (!isGroup(group))
     return emitError() << "expected a group of a multiple of 8 between 8 and 1024 elements, got " << group;
   if (width < 0 || width > 4096)
     return emitError() << "expected a panel width between 0 and 4096, got " << width;

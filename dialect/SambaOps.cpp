@@ -390,6 +390,16 @@ LogicalResult SelectiveScanOp::verify() {
   return expectOnlyUse(*this, "state", getState());
 }
 
+RankedTensorType samba::heldRows(RankedTensorType rows, StateType ring) {
+  if (!ring.isQuantised())
+    return RankedTensorType::get(rows.getShape(), ring.getElementType());
+  MLIRContext *context = ring.getContext();
+  int64_t headDim = ring.getShape().back();
+  if (!QuantAttr::isGroup(headDim))
+    return {};
+  return RankedTensorType::get(rows.getShape(), Float32Type::get(context), QuantAttr::get(context, 8, headDim, 0));
+}
+
 LogicalResult SlidingWindowAttentionOp::verify() {
   StateType state = getKeyState().getType();
   if (failed(expectState(*this, "states", state, {kAny, kAny, kAny})) || failed(expectRows(*this, "q", getQ())) ||
@@ -407,6 +417,13 @@ LogicalResult SlidingWindowAttentionOp::verify() {
   if (getWindow() && static_cast<int64_t>(*getWindow()) != slots)
     return emitOpError() << "expected as many ring slots as the window, " << static_cast<int64_t>(*getWindow())
                          << ", got " << slots;
+  auto rows = cast<RankedTensorType>(getK().getType());
+  RankedTensorType held = heldRows(rows, state);
+  if (!held)
+    return emitOpError() << "expected heads of a multiple of 8 lanes between 8 and 1024 for states of i8, got "
+                         << headDim;
+  if (rows != held)
+    return emitOpError() << "expected k and v as the states hold them, " << held << ", got " << rows;
   if (failed(expectShape(*this, "segments", getSegments().getType(), {kAny})) ||
       failed(expectShape(*this, "positions", getPositions().getType(), {kAny})) ||
       failed(expectOnlyUse(*this, "key_state", getKeyState())))

@@ -312,7 +312,8 @@ def Samba_SlidingWindowAttentionOp : Samba_Op<"sliding_window_attention",
     `y[i, h] = sum_j softmax_j(q[i, h] . k[j, g] / sqrt(P)) v[j, g]`.
 
     The states are rings: the key of position `j` lies in slot `j mod W`. Tokens of earlier steps are read from them;
-    afterwards they hold the last `W` tokens. Keys are cached as they come, that is after rotation.
+    afterwards they hold the last `W` tokens. Keys are cached as they come, that is after rotation. What a ring cannot
+    hold exactly is rounded before it comes here, so that it makes no difference in which step a token was seen.
 
     Constraints:
     * (C1) `q` is `[T, H P]`, `k` and `v` are `[T, G P]`, `H` a multiple of `G`.
@@ -320,9 +321,11 @@ def Samba_SlidingWindowAttentionOp : Samba_Op<"sliding_window_attention",
     * (C3) `window`, if present, is positive and equals `W`. Without it `W` is the capacity: a position `>= W` is
       undefined, and the runtime refuses it before the step.
     * (C4) `segments` is `[S+1]`, `positions` is `[S]`.
+    * (C5) `k` and `v` are of the type that the states hold: f32, bf16, or, for i8, rows with the encoding
+      `#samba.quant<8, P>`.
   }];
-  let arguments = (ins Samba_Rows:$q, Samba_Rows:$k, Samba_Rows:$v, Samba_Index:$segments, Samba_Index:$positions,
-    Samba_StateType:$key_state, Samba_StateType:$value_state, OptionalAttr<I64Attr>:$window);
+  let arguments = (ins Samba_Rows:$q, Samba_NarrowRows:$k, Samba_NarrowRows:$v, Samba_Index:$segments,
+    Samba_Index:$positions, Samba_StateType:$key_state, Samba_StateType:$value_state, OptionalAttr<I64Attr>:$window);
   let results = (outs Samba_Rows:$result, Samba_StateType:$new_key_state, Samba_StateType:$new_value_state);
   let assemblyFormat = [{
     $q `,` $k `,` $v `segments` $segments `positions` $positions `state` $key_state `,` $value_state attr-dict

@@ -27,7 +27,7 @@ arith::AddFOp samba::fusedAddition(LinearOp linear) {
 
 arith::TruncFOp samba::fusedRounding(Value value) {
   Operation *op = value.getDefiningOp();
-  if (!op || !value.hasOneUse() || !isa<RmsNormOp, SwigluOp, SelectiveScanOp, SlidingWindowAttentionOp>(op))
+  if (!op || !value.hasOneUse() || !isa<RmsNormOp, SwigluOp, SelectiveScanOp, SlidingWindowAttentionOp, RotaryOp>(op))
     return {};
   if (auto scan = dyn_cast<SelectiveScanOp>(op); scan && scan.getA().getType().getDimSize(1) > kScanStatesPerPass)
     return {};
@@ -122,6 +122,34 @@ RotaryOp samba::fusedRotation(RotaryOp rotary) {
   return {};
 }
 
+RotaryOp samba::roundingLoop(Operation *rounding) {
+  if (!isa<QuantizeRowsOp, arith::TruncFOp>(rounding) || !isa<KernelOp>(rounding->getParentOp()) ||
+      !llvm::all_of(rounding->getUsers(), llvm::IsaPred<SlidingWindowAttentionOp>))
+    return {};
+  Value x = rounding->getOperand(0);
+  auto inHeadsOf = [&](RotaryOp rotary) {
+    int64_t headDim = cast<RankedTensorType>(rotary.getTable().getType()).getDimSize(1);
+    auto quantize = dyn_cast<QuantizeRowsOp>(rounding);
+    return cast<RankedTensorType>(x.getType()).getDimSize(1) % headDim == 0 &&
+           (!quantize || quantize.getQuant().getGroup() == headDim);
+  };
+  if (auto rotary = x.getDefiningOp<RotaryOp>()) {
+    if (rotary->getBlock() != rounding->getBlock() || !x.hasOneUse() || !inHeadsOf(rotary) ||
+        fusedRounding(x) == rounding)
+      return {};
+    RotaryOp first = fusedRotation(rotary);
+    return first ? first : rotary;
+  }
+  auto isInTime = [&](RotaryOp rotary) {
+    return availableAt(x, rotary) &&
+           llvm::all_of(rounding->getUsers(), [&](Operation *user) { return rotary->isBeforeInBlock(user); });
+  };
+  for (RotaryOp rotary : rounding->getBlock()->getOps<RotaryOp>())
+    if (!fusedRotation(rotary) && inHeadsOf(rotary) && isInTime(rotary))
+      return rotary;
+  return {};
+}
+
 bool samba::isPrologue(RmsNormOp norm) {
   if (!isa<KernelOp>(norm->getParentOp()))
     return false;
@@ -136,8 +164,8 @@ bool samba::isPrologue(RmsNormOp norm) {
 bool samba::isEpilogue(Operation *op) {
   if (auto rotary = dyn_cast<RotaryOp>(op))
     return bool(fusedRotation(rotary));
-  if (isa<arith::TruncFOp>(op))
-    return fusedRounding(op->getOperand(0)) == op;
+  if (isa<arith::TruncFOp, QuantizeRowsOp>(op))
+    return fusedRounding(op->getOperand(0)) == op || roundingLoop(op);
   // The products of a gate are computed where the gate is.
   if (auto linear = dyn_cast<LinearOp>(op))
     return bool(gateOf(linear));

@@ -48,6 +48,11 @@ SwigluOp gateOf(LinearOp linear);
 /// The rotation of the same rows by the same table whose loop also computes this one; null if there is none before it.
 RotaryOp fusedRotation(RotaryOp rotary);
 
+/// The rotation whose loop also rounds these keys or values, head by head: the one that makes the keys, or one before
+/// which the values are there. Null if the rounding has a loop of its own. `rounding` is an arith.truncf or a
+/// samba.quantize_rows.
+RotaryOp roundingLoop(mlir::Operation *rounding);
+
 /// Rows of which each thread computes all norms for itself, if only linears in the same kernel read them: that takes
 /// less time than a barrier. With more rows the norm has a loop.
 constexpr int64_t kPrologueRows = 4;

@@ -31,8 +31,11 @@ struct FuseRotary : public samba::impl::SambaFuseRotaryBase<FuseRotary> {
     bool intoAttention = into == "attention";
     fuser.fuse([&](const FusionEdge &edge) {
       Operation *reader = edge.use->getOwner();
+      // What rounds keys and values goes along.
       if (intoAttention)
-        return isa<RotaryOp>(edge.producer) && isa<SlidingWindowAttentionOp>(reader);
+        return isa<RotaryOp>(edge.producer)
+                   ? isa<SlidingWindowAttentionOp, QuantizeRowsOp>(reader)
+                   : isa<arith::TruncFOp, QuantizeRowsOp>(edge.producer) && isa<SlidingWindowAttentionOp>(reader);
       auto rotary = dyn_cast<RotaryOp>(reader);
       return isa<LinearOp>(edge.producer) && rotary && edge.use == &rotary.getXMutable();
     });

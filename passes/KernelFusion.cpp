@@ -418,7 +418,9 @@ int64_t KernelFuser::fuse(llvm::function_ref<bool(const FusionEdge &)> wants) {
           continue;
         unsigned number = cast<OpResult>(sourceOf(input)).getResultNumber();
         Operation *inner = producer.getBody().front().getTerminator()->getOperand(number).getDefiningOp();
-        while (isa_and_present<arith::TruncFOp, tensor::ExtractSliceOp>(inner))
+        // The rounding of what comes from outside is an operation like any other.
+        while (isa_and_present<tensor::ExtractSliceOp>(inner) ||
+               (isa_and_present<arith::TruncFOp>(inner) && inner->getOperand(0).getDefiningOp()))
           inner = inner->getOperand(0).getDefiningOp();
         if (!inner)
           continue;

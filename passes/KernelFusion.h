@@ -41,7 +41,7 @@ struct FusionPolicy {
 
 /// A value on its way from one kernel to another.
 struct FusionEdge {
-  mlir::Operation *producer; // in its kernel; roundings of the value are looked through
+  mlir::Operation *producer; // in its kernel; roundings of what is computed there are looked through
   mlir::OpOperand *use;      // of an operation in the other kernel; slices on the way are looked through
 };
 

@@ -51,6 +51,25 @@ def SambaSetPrecision : Pass<"samba-set-precision", "::mlir::ModuleOp"> {
   let dependentDialects = ["::samba::SambaDialect"];
 }
 
+def SambaQuantizeKv : Pass<"samba-quantize-kv", "::mlir::ModuleOp"> {
+  let summary = "keeps keys and values of attention in a narrower type";
+  let description = [{
+    Gives the states of every `samba.sliding_window_attention` the element type of `type`, wherever their values go
+    (through kernels and calls), and rounds keys and values before attention reads them: to bf16 with `arith.truncf`, or
+    with `samba.quantize_rows` to integers of 8 bits with a scale for each row and head. So the tokens of a step and
+    those of earlier steps are seen with the same values, and in how many steps a text is read changes nothing.
+
+    States that are narrow already are left alone, so the pass is a no-op the second time.
+
+    Fails if heads cannot be groups of `#samba.quant`, or if anything but attention, kernels and calls uses a state of
+    keys or values.
+  }];
+  let options = [
+    Option<"type", "type", "std::string", "\"f32\"", "of keys and values: f32, bf16 or int8">
+  ];
+  let dependentDialects = ["::samba::SambaDialect", "::mlir::arith::ArithDialect"];
+}
+
 def SambaFormKernels : Pass<"samba-form-kernels", "::mlir::func::FuncOp"> {
   let summary = "puts every operation into a kernel";
   let description = [{

@@ -15,9 +15,11 @@ using namespace samba;
 
 static constexpr int64_t kQuantGroup = 64; // elements of a quantised matrix that share a scale
 
-void samba::buildOptimisePipeline(OpPassManager &pm, llvm::StringRef precision, bool roundActivations) {
+void samba::buildOptimisePipeline(OpPassManager &pm, llvm::StringRef precision, bool roundActivations,
+                                  llvm::StringRef kv) {
   pm.addPass(createSambaApplyNumerics());
   pm.addPass(createSambaSetPrecision({precision.str(), kQuantGroup, roundActivations}));
+  pm.addPass(createSambaQuantizeKv({kv.str()}));
 }
 
 /// Options of a fusion pass. All fusion passes have these fields.

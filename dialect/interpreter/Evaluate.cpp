@@ -87,8 +87,6 @@ Error checkSizes(StringRef what, mlir::ShapedType type, ArrayRef<int64_t> actual
 
 template <class F> Error checkType(StringRef what, mlir::Type type, const Value<F> &value) {
   if (auto state = dyn_cast<StateType>(type)) {
-    if (!state.getElementType().isF32())
-      return makeError("expected {0} to be a state of f32, the only one supported", what);
     auto *batch = std::get_if<StateBatch<F>>(&value);
     if (!batch)
       return makeError("expected {0} to be a state, got a tensor", what);

@@ -7,6 +7,8 @@
 
 #include "dialect/interpreter/Seeded.h"
 
+#include "dialect/StateMemory.h"
+
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/Support/xxhash.h"
 #include <algorithm>
@@ -175,6 +177,7 @@ template <class F> Expected<Value<F>> seededInput(mlir::Value argument, const Ba
       Expected<Tensor<F>> slice = floatInput<F>(argument, state.getShape(), batch, random);
       if (!slice)
         return slice.takeError();
+      roundToState<F>(state, slice->data);
       states.sequences.push_back(std::move(*slice));
     }
     return states;

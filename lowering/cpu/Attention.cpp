@@ -12,6 +12,9 @@
 // tokens of a long segment still need what they replace. A token that is alone in its segment, as in generation,
 // replaces what it does not see, and writes at once: then a step has no second loop.
 //
+// Keys and values are read in the type of the ring, which is also that of the rows of k and v, and widened in registers
+// or, for a tile, once for a block of them.
+//
 //===----------------------------------------------------------------------===//
 
 #include "lowering/cpu/AttentionRow.h"
@@ -26,7 +29,15 @@ using namespace samba;
 
 namespace {
 
-/// A token's key and value of one head enter the ring.
+/// Where the scale of a head is in a quantised row of k or v.
+Value scaleInRows(Emitter &e, Value rows, Value group, int64_t kvHeads, int64_t headDim) {
+  if (!cast<MemRefType>(rows.getType()).getElementType().isInteger())
+    return {};
+  auto quant = QuantAttr::get(e.b.getContext(), 8, headDim, 0);
+  return e.add(e.mul(group, sizeof(float)), scalesOf(quant, kvHeads * headDim));
+}
+
+/// A token's key and value of one head enter the ring: as they are, because they have its type.
 void emitSlotWrite(Emitter &e, const AttentionBuffers &a, const StateBuffer &keys, const StateBuffer &values,
                    Value sequence, Value row, Value group) {
   ArrayRef<int64_t> shape = keys.type.getShape();
@@ -37,8 +48,10 @@ void emitSlotWrite(Emitter &e, const AttentionBuffers &a, const StateBuffer &key
   for (auto [rows, state] : {std::pair(a.k, &keys), std::pair(a.v, &values)}) {
     Value ring = state->slice(e, sequence), source = rows;
     e.strips(headDim, e.target.lanes(), [&](Value column, int64_t lanes) {
-      e.store(e.load(source, {row, e.add(groupColumn, column)}, lanes), ring, {group, slot, column});
+      e.store(e.loadRaw(source, {row, e.add(groupColumn, column)}, lanes), ring, {group, slot, column});
     });
+    if (Value scale = scaleInRows(e, rows, group, shape[0], headDim))
+      e.store(e.loadRaw(source, {row, scale}, sizeof(float)), ring, {group, slot, e.index(headDim)});
   }
 }
 
@@ -68,7 +81,7 @@ void emitQueries(Emitter &e, const AttentionBuffers &a, const StateBuffer &keys,
   int64_t kvHeads = ring[0], slots = ring[1], headDim = ring[2];
   int64_t heads = cast<MemRefType>(a.q.getType()).getDimSize(1) / headDim;
   int64_t blockRows = AttentionTile::queriesOf(e.target);
-  AttentionTile tile(e, headDim);
+  AttentionTile tile(e, headDim, !keys.type.getElementType().isF32());
   Value rows = e.rows(a.q);
   Value blocks = e.divFloor(e.add(rows, blockRows - 1), blockRows);
   e.parallel({blocks, e.index(heads)}, [&](ValueRange item) {
@@ -89,10 +102,11 @@ void emitQueries(Emitter &e, const AttentionBuffers &a, const StateBuffer &keys,
       Value keyRing = keys.slice(e, sequence), valueRing = values.slice(e, sequence);
       auto fromRing = [&](Value memory) -> KeySource {
         return {[&e, group, slots](Value j) { return SmallVector<Value>{group, e.remainder(j, slots)}; }, memory,
-                e.index(0)};
+                e.index(0), e.index(headDim)};
       };
       auto fromRows = [&](Value memory) -> KeySource {
-        return {[](Value j) { return SmallVector<Value>{j}; }, memory, e.mul(group, headDim)};
+        return {[](Value j) { return SmallVector<Value>{j}; }, memory, e.mul(group, headDim),
+                scaleInRows(e, memory, group, kvHeads, headDim)};
       };
       SmallVector<KeyRange> ranges{{fromRing(keyRing), fromRing(valueRing)}, {fromRows(a.k), fromRows(a.v)}};
       e.whenElse(
@@ -115,9 +129,9 @@ void emitQueries(Emitter &e, const AttentionBuffers &a, const StateBuffer &keys,
 void samba::emitAttention(Emitter &e, const AttentionBuffers &buffers, const StateBuffer &keys,
                           const StateBuffer &values) {
   emitQueries(e, buffers, keys, values);
-  int64_t width = cast<MemRefType>(buffers.k.getType()).getDimSize(1);
+  int64_t slotBytes = keys.type.getSizeInBytes() / keys.type.getShape()[1];
   if (e.loopInfo) {
-    e.loopInfo = describeCopy(e.loopInfo, 2 * width * int64_t(sizeof(float)), "new keys and values enter the ring");
+    e.loopInfo = describeCopy(e.loopInfo, 2 * slotBytes, "new keys and values enter the ring");
     e.loopInfo = describeCondition(e.loopInfo, "tokens", 1);
   }
   emitRingWrite(e, buffers, keys, values);

@@ -42,6 +42,8 @@ public:
         keys.push_back(e.minimum(e.add(block, i), last));
         scores = e.insert(dot(range.keys, keys.back()), scores, i);
       }
+      if (range.keys.isQuantised())
+        scores = e.mulf(scores, scalesOf(range.keys, keys));
       Value valid = validLanes(e.sub(upper, block));
       scores = select(valid, scores, e.splat(kLowest, kKeysPerBlock));
       Value top = e.maxf(carried[0], e.largest(scores));
@@ -49,11 +51,14 @@ public:
       weights = select(valid, weights, e.splat(0, kKeysPerBlock));
       Value correction = e.exp2(e.subf(carried[0], top));
       SmallVector<Value> next{top, e.fma(carried[1], correction, e.sum(weights))};
+      if (range.values.isQuantised())
+        weights = e.mulf(weights, scalesOf(range.values, keys));
       for (auto [s, strip] : llvm::enumerate(strips)) {
         auto [column, lanes] = strip;
         Value sum = e.mulf(carried[2 + s], e.broadcast(correction, lanes));
         for (int64_t i = 0; i < kKeysPerBlock; ++i)
-          sum = e.fma(e.broadcast(e.extract(weights, i), lanes), loadStrip(range.values, keys[i], column, lanes), sum);
+          sum = e.fma(e.broadcast(e.extract(weights, i), lanes), range.values.load(e, keys[i], e.index(column), lanes),
+                      sum);
         next.push_back(sum);
       }
       return next;
@@ -69,10 +74,11 @@ public:
   }
 
 private:
-  Value loadStrip(const KeySource &source, Value j, int64_t column, int64_t lanes) {
-    SmallVector<Value> place = source.place(j);
-    place.push_back(e.add(source.column, column));
-    return e.load(source.memory, place, lanes);
+  Value scalesOf(const KeySource &source, ArrayRef<Value> keys) {
+    Value scales = e.splat(0, kKeysPerBlock);
+    for (auto [i, key] : llvm::enumerate(keys))
+      scales = e.insert(source.loadScale(e, key), scales, i);
+    return scales;
   }
 
   Value dot(const KeySource &source, Value j) {
@@ -80,7 +86,7 @@ private:
     int64_t lanes = strips.front().second;
     Value sum;
     for (auto [s, strip] : llvm::enumerate(strips)) {
-      Value k = loadStrip(source, j, strip.first, strip.second);
+      Value k = source.load(e, j, e.index(strip.first), strip.second);
       if (strip.second == lanes) {
         sum = sum ? e.fma(query[s], k, sum) : e.mulf(query[s], k);
       } else {
@@ -107,6 +113,24 @@ private:
 };
 
 } // namespace
+
+static Type elementOf(const KeySource &source) { return cast<MemRefType>(source.memory.getType()).getElementType(); }
+
+bool KeySource::isQuantised() const { return elementOf(*this).isInteger(); }
+
+bool KeySource::isNarrow() const { return !elementOf(*this).isF32(); }
+
+Value KeySource::load(Emitter &e, Value j, Value offset, int64_t lanes) const {
+  SmallVector<Value> indices = place(j);
+  indices.push_back(e.add(column, offset));
+  return e.load(memory, indices, lanes);
+}
+
+Value KeySource::loadScale(Emitter &e, Value j) const {
+  SmallVector<Value> indices = place(j);
+  indices.push_back(scaleColumn);
+  return e.extract(e.bitcast(e.loadRaw(memory, indices, sizeof(float)), e.b.getF32Type()), 0);
+}
 
 void samba::emitAttentionRow(Emitter &e, const AttentionBuffers &buffers, const QueryBlock &block, Value row,
                              ArrayRef<KeyRange> ranges, int64_t headDim) {

@@ -16,10 +16,18 @@ namespace samba {
 /// A score that stands for minus infinity, without its arithmetic.
 constexpr double kLowest = -1e30;
 
-/// Where the keys or values of one head lie: number `j` is at `place(j)` of `memory`, from `column` on.
+/// Where the keys or values of one head lie: number `j` is at `place(j)` of `memory`, from `column` on. Of integers the
+/// scale is in the four bytes at `scaleColumn`.
 struct KeySource {
   std::function<llvm::SmallVector<mlir::Value>(mlir::Value j)> place;
-  mlir::Value memory, column;
+  mlir::Value memory, column, scaleColumn = {};
+
+  bool isQuantised() const;
+  bool isNarrow() const;
+  /// Elements of number `j` as f32, without the scale.
+  mlir::Value load(Emitter &e, mlir::Value j, mlir::Value offset, int64_t lanes) const;
+  /// The scale of number `j`: a scalar.
+  mlir::Value loadScale(Emitter &e, mlir::Value j) const;
 };
 
 struct KeyRange {

@@ -22,7 +22,7 @@ enum { kTop = 0, kTotal = 1, kCorrection = 2 };
 
 } // namespace
 
-AttentionTile::AttentionTile(Emitter &e, int64_t headDim)
+AttentionTile::AttentionTile(Emitter &e, int64_t headDim, bool narrow)
     : e(e), headDim(headDim), queries(queriesOf(e.target)), lanes(e.target.lanes()) {
   // At the start of the function: memory of the stack that is reserved in a loop would be reserved again and again.
   OpBuilder::InsertionGuard guard(e.b);
@@ -38,6 +38,8 @@ AttentionTile::AttentionTile(Emitter &e, int64_t headDim)
   scores = reserve(kKeysPerBlock, queries);
   sums = reserve(queries, headDim);
   running = reserve(3, queries);
+  if (narrow)
+    wide = reserve(kKeysPerBlock, headDim);
 }
 
 void AttentionTile::packQueries(Value q, const QueryBlock &block) {
@@ -169,14 +171,28 @@ void AttentionTile::addValues(Value firstKey, Value count, const KeySource &valu
   });
 }
 
+KeySource AttentionTile::widen(const KeySource &source, Value block, Value count) {
+  if (!source.isNarrow())
+    return source;
+  e.loop(e.index(0), count, 1, [&](Value key) {
+    Value j = e.add(block, key), scale = source.isQuantised() ? source.loadScale(e, j) : Value();
+    e.strips(headDim, lanes, [&](Value column, int64_t n) {
+      Value values = source.load(e, j, column, n);
+      e.store(scale ? e.mulf(values, e.broadcast(scale, n)) : values, wide, {key, column});
+    });
+  });
+  return {[this, block](Value j) { return SmallVector<Value>{e.sub(j, block)}; }, wide, e.index(0)};
+}
+
 void AttentionTile::attend(Value lower, Value upper, Value diagonal, int64_t window, const KeyRange &range) {
   Value last = e.sub(upper, e.index(1));
   e.loop(lower, upper, kKeysPerBlock, [&](Value block) {
     Value count = e.minimum(e.index(kKeysPerBlock), e.sub(upper, block));
+    KeySource keys = widen(range.keys, block, count);
     e.loop(block, e.add(block, count), e.target.tileRows,
-           [&](Value key) { scoreKeys(key, last, block, diagonal, upper, window, range.keys); });
+           [&](Value key) { scoreKeys(key, last, block, diagonal, upper, window, keys); });
     weighKeys(count);
-    addValues(block, count, range.values);
+    addValues(block, count, widen(range.values, block, count));
   });
 }
 

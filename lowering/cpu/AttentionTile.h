@@ -24,8 +24,9 @@ public:
   static constexpr int64_t kFewestQueries = 6;
   static int64_t queriesOf(const CpuTarget &target) { return 2 * target.lanes(); }
 
-  /// Reserves the scratch memory at the start of the function that is being built.
-  AttentionTile(Emitter &e, int64_t headDim);
+  /// Reserves the scratch memory at the start of the function that is being built. Narrow keys and values need more:
+  /// a block of them is widened at a time.
+  AttentionTile(Emitter &e, int64_t headDim, bool narrow);
 
   void emit(const AttentionBuffers &buffers, const QueryBlock &block, mlir::ArrayRef<KeyRange> ranges);
 
@@ -37,6 +38,8 @@ private:
   void attend(Value lower, Value upper, Value diagonal, int64_t window, const KeyRange &range);
   void scoreKeys(Value firstKey, Value lastKey, Value blockBegin, Value diagonal, Value upper, int64_t window,
                  const KeySource &keys);
+  /// The numbers `block .. block+count-1` as f32.
+  KeySource widen(const KeySource &source, Value block, Value count);
   void weighKeys(Value count);
   void addValues(Value firstKey, Value count, const KeySource &values);
   void finish(Value result, const QueryBlock &block);
@@ -47,6 +50,7 @@ private:
   Value scores;  // [keys per block, queries]
   Value sums;    // [queries, P]
   Value running; // [3, queries]: largest score, sum of weights, correction of the sums so far
+  Value wide;    // [keys per block, P]: narrow keys, and then values; null if there are none
 };
 
 } // namespace samba

@@ -91,8 +91,10 @@ Value Emitter::loadRaw(Value memref, ValueRange indices, int64_t lanes) {
 
 Value Emitter::load(Value memref, ValueRange indices, int64_t lanes) {
   Value value = loadRaw(memref, indices, lanes);
-  bool wide = cast<VectorType>(value.getType()).getElementType().isF32();
-  return wide ? value : arith::ExtFOp::create(b, loc, vectorType(lanes), value);
+  Type element = cast<VectorType>(value.getType()).getElementType();
+  if (element.isInteger())
+    return arith::SIToFPOp::create(b, loc, vectorType(lanes), value);
+  return element.isF32() ? value : arith::ExtFOp::create(b, loc, vectorType(lanes), value);
 }
 
 Value Emitter::bitcast(Value vector, Type element) {
@@ -110,7 +112,7 @@ void Emitter::store(Value vector, Value memref, ValueRange indices) {
   auto type = cast<VectorType>(vector.getType());
   Type element = cast<MemRefType>(memref.getType()).getElementType();
   if (type.getElementType() != element)
-    vector = arith::TruncFOp::create(b, loc, type.clone(element), vector);
+    vector = narrowToBf16(vector);
   vector::StoreOp::create(b, loc, vector, memref, indices);
 }
 
@@ -144,13 +146,36 @@ Value Emitter::largest(Value vector) {
   return reduction;
 }
 
-Value Emitter::roundToBf16(Value x) {
-  Type narrow = b.getBF16Type();
-  if (auto vector = dyn_cast<VectorType>(x.getType()))
-    narrow = vector.clone(narrow);
-  Value rounded = arith::TruncFOp::create(b, loc, narrow, x);
-  return arith::ExtFOp::create(b, loc, x.getType(), rounded);
+// Machines that multiply bf16 also round to it. On others a truncf becomes a call of a library for each element, which
+// code in an artefact does not have, so it is done in integers: the upper half of the bits, rounded by adding just less
+// than half of its last place, or half if that makes it even. A NaN keeps its upper bits and stays one.
+Value Emitter::narrowToBf16(Value x) {
+  auto typeOf = [&](Type element) -> Type {
+    auto vector = dyn_cast<VectorType>(x.getType());
+    return vector ? Type(vector.clone(element)) : element;
+  };
+  if (!target.bf16Dot.empty())
+    return arith::TruncFOp::create(b, loc, typeOf(b.getBF16Type()), x);
+  Type words = typeOf(b.getI32Type());
+  auto constant = [&](int64_t value) -> Value {
+    TypedAttr attribute = b.getI32IntegerAttr(value);
+    if (auto vector = dyn_cast<VectorType>(words))
+      attribute = DenseElementsAttr::get(vector, attribute);
+    return arith::ConstantOp::create(b, loc, attribute);
+  };
+  Value bits = arith::BitcastOp::create(b, loc, words, x), half = constant(16);
+  Value upper = arith::ShRUIOp::create(b, loc, bits, half);
+  Value odd = arith::AndIOp::create(b, loc, upper, constant(1));
+  Value sum = arith::AddIOp::create(b, loc, arith::AddIOp::create(b, loc, bits, constant(0x7fff)), odd);
+  Value rounded = arith::ShRUIOp::create(b, loc, sum, half);
+  Value isNaN = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, x, x);
+  Value quiet = arith::OrIOp::create(b, loc, upper, constant(0x40));
+  rounded = arith::SelectOp::create(b, loc, isNaN, quiet, rounded);
+  rounded = arith::TruncIOp::create(b, loc, typeOf(b.getI16Type()), rounded);
+  return arith::BitcastOp::create(b, loc, typeOf(b.getBF16Type()), rounded);
 }
+
+Value Emitter::roundToBf16(Value x) { return arith::ExtFOp::create(b, loc, x.getType(), narrowToBf16(x)); }
 
 //===----------------------------------------------------------------------===//
 // Memory

@@ -51,7 +51,7 @@ public:
   mlir::VectorType vectorType(int64_t lanes);
   Value splat(double value, int64_t lanes);
   Value broadcast(Value scalar, int64_t lanes);
-  /// Loads; elements narrower than f32 are widened exactly.
+  /// Loads; elements narrower than f32, signed integers too, are widened exactly.
   Value load(Value memref, ValueRange indices, int64_t lanes);
   Value loadScalar(Value memref, ValueRange indices);
   /// Stores; where the memref's elements are narrower than f32 the values are rounded.
@@ -68,7 +68,9 @@ public:
   Value sum(Value vector);
   Value largest(Value vector);
 
-  /// Rounds an f32 scalar or vector to bf16 and back.
+  /// Rounds an f32 scalar or vector to bf16.
+  Value narrowToBf16(Value x);
+  /// The same and back.
   Value roundToBf16(Value x);
 
   // ---- Memory.

@@ -66,6 +66,11 @@ void emitLinear(Emitter &e, mlir::Value x, llvm::ArrayRef<LinearPart> parts, Lay
 /// LinearQuant.cpp: the same for weights of `#samba.quant` panels, `[N/W, groups, block bytes]`, and quantised rows,
 /// `[T, row bytes]` (both i8; see the attribute for what is in them).
 void emitQuantizeRows(Emitter &e, mlir::Value x, QuantAttr quant, mlir::Value result);
+/// One whole group of a row.
+void emitQuantizeGroup(Emitter &e, mlir::Value x, mlir::Value row, mlir::Value group, QuantAttr quant,
+                       mlir::Value result);
+/// Where the scales of a quantised row of `columns` elements begin, in bytes.
+int64_t scalesOf(QuantAttr quant, int64_t columns);
 void emitQuantLinear(Emitter &e, mlir::Value x, llvm::ArrayRef<LinearPart> parts, QuantAttr quant,
                      const LinearEpilogue &epilogue);
 
@@ -75,7 +80,12 @@ void forRowTiles(Emitter &e, mlir::Value rows, int64_t tileRows,
 
 /// Rotary.cpp
 void emitRotaryTable(Emitter &e, mlir::Value segments, mlir::Value positions, double theta, mlir::Value result);
-void emitRotary(Emitter &e, llvm::ArrayRef<mlir::Value> xs, mlir::Value table, llvm::ArrayRef<mlir::Value> results);
+/// Heads of rows that are rotated, rounded, or first one and then the other.
+struct RotaryPart {
+  mlir::Value x, rotated, rounded; // `rotated` or `rounded` may be null
+  QuantAttr quant;                 // of `rounded`; null if that is bf16
+};
+void emitRotary(Emitter &e, llvm::ArrayRef<RotaryPart> parts, mlir::Value table);
 
 /// Convolution.cpp: `weight` is `[K, D]`.
 void emitCausalConv1d(Emitter &e, mlir::Value x, mlir::Value weight, mlir::Value bias, mlir::Value segments,
@@ -89,7 +99,8 @@ struct ScanBuffers {
 };
 void emitSelectiveScan(Emitter &e, const ScanBuffers &buffers, const StateBuffer &state);
 
-/// Attention.cpp
+/// Attention.cpp: k and v are in the type of the states. In bytes (i8), a row of the rings is its integers and their
+/// scale, and a row of k and v is quantised.
 struct AttentionBuffers {
   mlir::Value q, k, v, segments, positions, result;
   bool windowed = true;

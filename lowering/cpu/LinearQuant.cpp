@@ -224,6 +224,13 @@ void quantiseGroup(Emitter &e, Value x, Value result, Value row, Value group, in
 
 } // namespace
 
+int64_t samba::scalesOf(QuantAttr quant, int64_t columns) { return RowPlaces(quant, columns).scales; }
+
+void samba::emitQuantizeGroup(Emitter &e, Value x, Value row, Value group, QuantAttr quant, Value result) {
+  RowPlaces places(quant, cast<MemRefType>(x.getType()).getDimSize(1));
+  quantiseGroup(e, x, result, row, group, quant.getGroup(), quant, places);
+}
+
 void samba::emitQuantizeRows(Emitter &e, Value x, QuantAttr quant, Value result) {
   int64_t columns = cast<MemRefType>(x.getType()).getDimSize(1), whole = columns / quant.getGroup();
   int64_t tail = columns % quant.getGroup();

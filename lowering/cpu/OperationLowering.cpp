@@ -70,6 +70,8 @@ LogicalResult FunctionLowering::lowerOp(Operation *op) {
         return success();
       })
       .Case([&](QuantizeRowsOp op) {
+        if (roundingLoop(op))
+          return success();
         Value x = buffer(op.getX());
         emitQuantizeRows(e, x, op.getQuant(), destination(op.getResult(), e.rows(x)));
         return success();
@@ -85,7 +87,7 @@ LogicalResult FunctionLowering::lowerOp(Operation *op) {
         return success();
       })
       .Case([&](arith::TruncFOp op) -> LogicalResult {
-        if (buffers.contains(op.getResult())) // the value was stored rounded
+        if (buffers.contains(op.getResult()) || roundingLoop(op)) // the value is stored rounded
           return success();
         if (!isRows(op.getResult()))
           return op.emitOpError() << "expected rows of activations, got " << op.getType();
@@ -121,9 +123,7 @@ LogicalResult FunctionLowering::lowerOp(Operation *op) {
         lowerScan(op);
         return success();
       })
-      .Case([&](SlidingWindowAttentionOp op) -> LogicalResult {
-        if (!op.getKeyState().getType().getElementType().isF32())
-          return op.emitOpError() << "expected key and value states of f32, got " << op.getKeyState().getType();
+      .Case([&](SlidingWindowAttentionOp op) {
         lowerAttention(op);
         return success();
       })
@@ -213,19 +213,31 @@ LogicalResult FunctionLowering::lowerSlicesOf(Value value) {
   return failed(lowerSlicesOf(slice.getSource())) ? failure() : lowerSlice(slice);
 }
 
-// With the first one of a kernel come others whose rows are there.
+// With the first one of a kernel come others whose rows are there, and the roundings of keys and values.
 LogicalResult FunctionLowering::lowerRotations(RotaryOp rotary) {
   if (fusedRotation(rotary))
     return success();
-  SmallVector<Value> xs, results;
-  for (RotaryOp other : rotary->getBlock()->getOps<RotaryOp>())
-    if (other == rotary || fusedRotation(other) == rotary) {
-      if (failed(lowerSlicesOf(other.getX())))
-        return failure();
-      xs.push_back(buffer(other.getX()));
-      results.push_back(destination(other.getResult(), e.rows(xs.back())));
-    }
-  emitRotary(e, xs, buffer(rotary.getTable()), results);
+  SmallVector<RotaryPart> parts;
+  llvm::DenseMap<Value, size_t> partOf; // rotated values
+  for (Operation &op : *rotary->getBlock()) {
+    auto other = dyn_cast<RotaryOp>(op);
+    bool rotates = other && (other == rotary || fusedRotation(other) == rotary);
+    if (!rotates && roundingLoop(&op) != rotary)
+      continue;
+    Value x = op.getOperand(0), result = op.getResult(0);
+    auto known = partOf.find(x);
+    if (known == partOf.end() && failed(lowerSlicesOf(x)))
+      return failure();
+    RotaryPart &part = known == partOf.end() ? parts.emplace_back() : parts[known->second];
+    if (known == partOf.end())
+      part.x = buffer(x);
+    (rotates ? part.rotated : part.rounded) = destination(result, e.rows(part.x));
+    if (rotates)
+      partOf[result] = parts.size() - 1;
+    else
+      part.quant = dyn_cast_or_null<QuantAttr>(encodingOf(result));
+  }
+  emitRotary(e, parts, buffer(rotary.getTable()));
   return success();
 }
 

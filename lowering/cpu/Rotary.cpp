@@ -38,15 +38,14 @@ void samba::emitRotaryTable(Emitter &e, Value segments, Value positions, double 
 }
 
 // Heads of several values are items of one loop.
-void samba::emitRotary(Emitter &e, ArrayRef<Value> xs, Value table, ArrayRef<Value> results) {
+void samba::emitRotary(Emitter &e, ArrayRef<RotaryPart> parts, Value table) {
   int64_t headDim = cast<MemRefType>(table.getType()).getDimSize(1), half = headDim / 2, heads = 0;
   SmallVector<int64_t> ends;
-  for (Value x : xs)
-    ends.push_back(heads += cast<MemRefType>(x.getType()).getDimSize(1) / headDim);
-  e.parallel({e.rows(xs.front()), e.index(heads)}, [&](ValueRange item) {
+  for (const RotaryPart &part : parts)
+    ends.push_back(heads += cast<MemRefType>(part.x.getType()).getDimSize(1) / headDim);
+  e.parallel({e.rows(parts.front().x), e.index(heads)}, [&](ValueRange item) {
     Value row = item[0];
-    auto rotate = [&](Value x, Value result, Value number) {
-      Value head = e.mul(number, headDim);
+    auto rotate = [&](Value x, Value result, Value head) {
       e.strips(half, e.target.lanes(), [&](Value column, int64_t n) {
         Value low = e.add(head, column), high = e.add(low, half);
         Value a = e.load(x, {row, low}, n), b = e.load(x, {row, high}, n);
@@ -55,10 +54,24 @@ void samba::emitRotary(Emitter &e, ArrayRef<Value> xs, Value table, ArrayRef<Val
         e.store(e.fma(a, s, e.mulf(b, c)), result, {row, high});
       });
     };
+    auto emitHead = [&](const RotaryPart &part, Value number) {
+      Value head = e.mul(number, headDim), x = part.x;
+      if (part.rotated) {
+        rotate(x, part.rotated, head);
+        x = part.rotated;
+      }
+      if (part.rounded && part.quant)
+        emitQuantizeGroup(e, x, row, number, part.quant, part.rounded);
+      else if (part.rounded)
+        e.strips(headDim, e.target.lanes(), [&](Value column, int64_t n) {
+          Value place = e.add(head, column);
+          e.store(e.load(x, {row, place}, n), part.rounded, {row, place});
+        });
+    };
     std::function<void(size_t)> choose = [&](size_t i) {
       int64_t begin = i ? ends[i - 1] : 0;
-      auto own = [&] { rotate(xs[i], results[i], e.sub(item[1], e.index(begin))); };
-      if (i + 1 == xs.size())
+      auto own = [&] { emitHead(parts[i], e.sub(item[1], e.index(begin))); };
+      if (i + 1 == parts.size())
         return own();
       e.whenElse(e.less(item[1], e.index(ends[i])), own, [&] { choose(i + 1); });
     };

@@ -57,7 +57,7 @@ Value StateBuffer::slice(Emitter &e, Value sequence) const {
   Value word = arith::IndexCastOp::create(e.b, e.loc, e.b.getI64Type(), sequence);
   Value slot = LLVM::GEPOp::create(e.b, e.loc, pointerType, pointerType, pointers, ValueRange{word});
   Value base = LLVM::LoadOp::create(e.b, e.loc, pointerType, slot);
-  return e.memrefAt(e.pointerAdd(base, offset), MemRefType::get(type.getShape(), type.getElementType()));
+  return e.memrefAt(e.pointerAdd(base, offset), MemRefType::get(type.getMemoryShape(), type.getElementType()));
 }
 
 Value samba::findSegment(Emitter &e, Value segments, Value row) {

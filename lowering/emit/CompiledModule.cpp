@@ -7,7 +7,7 @@
 
 #include "lowering/emit/CompiledModule.h"
 
-#include "dialect/Samba.h"
+#include "dialect/StateMemory.h"
 #include "lowering/cpu/Pipeline.h"
 #include "lowering/emit/DiagnosticCapture.h"
 #include "lowering/emit/WeightPacker.h"
@@ -64,7 +64,7 @@ llvm::Expected<CompiledModule> CompiledModule::create(ModuleOp module, const Wei
     return target.takeError();
   OwningOpRef<ModuleOp> planned = module.clone();
   if (llvm::Error error = runPasses(*planned, [&](OpPassManager &pm) {
-        buildOptimisePipeline(pm, options.precision, !target->bf16Dot.empty());
+        buildOptimisePipeline(pm, options.precision, !target->bf16Dot.empty(), options.kv);
         buildFusePipeline(pm, options.fusion);
         buildSchedulePipeline(pm, target->panelWidth);
       }))
@@ -124,23 +124,23 @@ struct CompiledModule::Call {
   SmallVector<int64_t> rows;          // of each argument; 0 for states
 
   /// Copies states between their own tensors and the places in the sequences' states.
-  void addState(const StateBatch<float> &batch, int64_t offset, int64_t bytes);
-  StateBatch<float> takeState(const StateBatch<float> &like, int64_t offset);
+  void addState(StateType type, const StateBatch<float> &batch, int64_t offset, int64_t bytes);
+  StateBatch<float> takeState(StateType type, const StateBatch<float> &like, int64_t offset);
 };
 
-void CompiledModule::Call::addState(const StateBatch<float> &batch, int64_t offset, int64_t bytes) {
+void CompiledModule::Call::addState(StateType type, const StateBatch<float> &batch, int64_t offset, int64_t bytes) {
   while (states.size() < batch.sequences.size()) {
     states.emplace_back(bytes);
     statePointers.push_back(states.back().data());
   }
   for (auto [state, tensor] : llvm::zip(states, batch.sequences))
-    std::memcpy(state.data() + offset, tensor.data.data(), tensor.data.size() * sizeof(float));
+    packState(type, tensor.data, state.data() + offset);
 }
 
-StateBatch<float> CompiledModule::Call::takeState(const StateBatch<float> &like, int64_t offset) {
+StateBatch<float> CompiledModule::Call::takeState(StateType type, const StateBatch<float> &like, int64_t offset) {
   StateBatch<float> batch = like;
   for (auto [state, tensor] : llvm::zip(states, batch.sequences))
-    std::memcpy(tensor.data.data(), state.data() + offset, tensor.data.size() * sizeof(float));
+    unpackState(type, state.data() + offset, tensor.data);
   return batch;
 }
 
@@ -162,7 +162,7 @@ llvm::Expected<std::vector<CompiledModule::Value>> CompiledModule::run(llvm::Str
     call.rows.push_back(0);
     if (auto *batch = std::get_if<StateBatch<float>>(&argument)) {
       int64_t offset = function.getArgAttrOfType<IntegerAttr>(i, "samba.offset").getInt();
-      call.addState(*batch, offset, stateBytes);
+      call.addState(cast<StateType>(type), *batch, offset, stateBytes);
       batches.emplace_back(batch, offset);
       continue;
     }
@@ -221,7 +221,7 @@ llvm::Expected<std::vector<CompiledModule::Value>> CompiledModule::run(llvm::Str
       results.emplace_back(std::move(call.results[nextTensor++]));
     } else {
       auto [batch, offset] = batches[nextState++];
-      results.emplace_back(call.takeState(*batch, offset));
+      results.emplace_back(call.takeState(cast<StateType>(type), *batch, offset));
     }
   }
   return results;

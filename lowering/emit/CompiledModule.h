@@ -42,6 +42,7 @@ public:
   struct Options {
     std::string target = "native"; // for CpuTarget::get
     std::string precision = "f32"; // of weight matrices
+    std::string kv = "f32";        // of keys and values in states
     FusionOptions fusion;
     uint64_t chunk = UINT32_MAX; // items of a parallel loop handed out at once
   };

@@ -362,3 +362,40 @@ func.func @attention_value_uses(%q: tensor<?x32xf32>, %segments: tensor<?xi64>, 
     : tensor<?x32xf32>, tensor<?x32xf32>, tensor<?xi64>, tensor<?xi64>, !samba.state<2x8x16xf32>
   return %values : !samba.state<2x8x16xf32>
 }
+
+// -----
+
+func.func @attention_bf16_states(%q: tensor<?x32xf32>, %segments: tensor<?xi64>, %positions: tensor<?xi64>, %keys: !samba.state<2x8x16xbf16>, %values: !samba.state<2x8x16xbf16>) {
+  // expected-error @+1 {{expected k and v as the states hold them, 'tensor<?x32xbf16>', got 'tensor<?x32xf32>'}}
+  %0, %1, %2 = samba.sliding_window_attention %q, %q, %q segments %segments positions %positions state %keys, %values
+    {window = 8 : i64} : tensor<?x32xf32>, tensor<?x32xf32>, tensor<?xi64>, tensor<?xi64>, !samba.state<2x8x16xbf16>
+  return
+}
+
+// -----
+
+func.func @attention_f32_states(%q: tensor<?x32xf32>, %k: tensor<?x32xbf16>, %segments: tensor<?xi64>, %positions: tensor<?xi64>, %keys: !samba.state<2x8x16xf32>, %values: !samba.state<2x8x16xf32>) {
+  // expected-error @+1 {{expected k and v as the states hold them, 'tensor<?x32xf32>', got 'tensor<?x32xbf16>'}}
+  %0, %1, %2 = samba.sliding_window_attention %q, %k, %k segments %segments positions %positions state %keys, %values
+    {window = 8 : i64} : tensor<?x32xf32>, tensor<?x32xbf16>, tensor<?xi64>, tensor<?xi64>, !samba.state<2x8x16xf32>
+  return
+}
+
+// -----
+
+// One scale for both heads.
+func.func @attention_group(%q: tensor<?x32xf32>, %k: tensor<?x32xf32, #samba.quant<8, 32>>, %segments: tensor<?xi64>, %positions: tensor<?xi64>, %keys: !samba.state<2x8x16xi8>, %values: !samba.state<2x8x16xi8>) {
+  // expected-error @+1 {{expected k and v as the states hold them, 'tensor<?x32xf32, #samba.quant<8, 16>>', got 'tensor<?x32xf32, #samba.quant<8, 32>>'}}
+  %0, %1, %2 = samba.sliding_window_attention %q, %k, %k segments %segments positions %positions state %keys, %values
+    {window = 8 : i64} : tensor<?x32xf32>, tensor<?x32xf32, #samba.quant<8, 32>>, tensor<?xi64>, tensor<?xi64>, !samba.state<2x8x16xi8>
+  return
+}
+
+// -----
+
+func.func @attention_odd_heads(%q: tensor<?x12xf32>, %segments: tensor<?xi64>, %positions: tensor<?xi64>, %keys: !samba.state<1x8x12xi8>, %values: !samba.state<1x8x12xi8>) {
+  // expected-error @+1 {{expected heads of a multiple of 8 lanes between 8 and 1024 for states of i8, got 12}}
+  %0, %1, %2 = samba.sliding_window_attention %q, %q, %q segments %segments positions %positions state %keys, %values
+    {window = 8 : i64} : tensor<?x12xf32>, tensor<?x12xf32>, tensor<?xi64>, tensor<?xi64>, !samba.state<1x8x12xi8>
+  return
+}

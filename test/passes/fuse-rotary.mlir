@@ -5,6 +5,8 @@
 
 // RUN: samba-opt %s -pass-pipeline='builtin.module(func.func(samba-form-kernels,samba-fuse-rotary{into=projection}))' \
 // RUN:   | FileCheck %s --check-prefix=PROJECTION
+// RUN: samba-opt %s -pass-pipeline='builtin.module(samba-quantize-kv{type=bf16},func.func(samba-form-kernels,samba-fuse-rotary))' \
+// RUN:   | FileCheck %s --check-prefix=NARROW
 // RUN: not samba-opt %s -pass-pipeline='builtin.module(func.func(samba-fuse-rotary{into=norm}))' 2>&1 \
 // RUN:   | FileCheck %s --check-prefix=ERROR
 // ERROR: error: samba-fuse-rotary: expected into attention or projection, got 'norm'
@@ -18,6 +20,13 @@
 // CHECK-NEXT: %[[Q:.*]] = samba.rotary
 // CHECK-NEXT: samba.sliding_window_attention %[[Q]], %[[K]],
 // CHECK: samba.kernel "a.o"
+// Roundings go along; a projection is no rotation, even if it is rounded.
+// NARROW: samba.kernel "a.v" {{.*}} -> tensor<?x8xbf16>
+// NARROW: samba.kernel "a.rk+rq+attention"
+// NARROW-NEXT: %[[ROTATED:.*]] = samba.rotary
+// NARROW-NEXT: %[[K:.*]] = arith.truncf %[[ROTATED]]
+// NARROW-NEXT: %[[Q:.*]] = samba.rotary
+// NARROW-NEXT: samba.sliding_window_attention %[[Q]], %[[K]],
 // PROJECTION: samba.kernel "a.v"
 // PROJECTION: samba.kernel "a.q+rq"
 // PROJECTION: samba.kernel "a.k+rk"

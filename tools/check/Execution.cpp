@@ -7,6 +7,7 @@
 
 #include "tools/check/Execution.h"
 
+#include "dialect/StateMemory.h"
 #include "dialect/interpreter/Interpreter.h"
 #include "dialect/interpreter/Seeded.h"
 #include "dialect/interpreter/TensorFile.h"
@@ -45,6 +46,17 @@ template <class To, class From> std::vector<ModelValue<To>> convert(const std::v
   for (const ModelValue<From> &value : from)
     to.push_back(convert<To, From>(value));
   return to;
+}
+
+/// The arguments with states as their types hold them: a pass may have made these narrower.
+template <class F>
+std::vector<ModelValue<F>> heldArguments(func::FuncOp function, std::vector<ModelValue<F>> arguments) {
+  for (auto [argument, type] : llvm::zip(arguments, function.getArgumentTypes()))
+    if (auto *batch = std::get_if<StateBatch<F>>(&argument); batch && isa<StateType>(type))
+      for (Tensor<F> &state : batch->sequences)
+        if (static_cast<int64_t>(state.data.size()) == cast<StateType>(type).getNumElements())
+          roundToState<F>(cast<StateType>(type), state.data);
+  return arguments;
 }
 
 bool isSambaFunction(func::FuncOp function) {
@@ -144,7 +156,7 @@ template <class F> llvm::Expected<std::vector<FunctionRun>> Execution::interpret
     llvm::Expected<func::FuncOp> function = interpreter.findFunction(entry.function);
     if (!function)
       return function.takeError();
-    auto results = interpreter.run(*function, convert<F, double>(entry.arguments));
+    auto results = interpreter.run(*function, heldArguments<F>(*function, convert<F, double>(entry.arguments)));
     if (!results)
       return results.takeError();
     run.results = convert<double, F>(*results);

@@ -28,8 +28,8 @@ std::string numberFormats(ModuleOp module) {
   llvm::raw_string_ostream stream(formats);
   for (auto weight : module.getOps<WeightOp>())
     stream << (weight.getTensorType().getElementType().isF32() ? "" : "n");
-  module.walk([&](arith::TruncFOp op) {
-    if (isa<RankedTensorType>(op.getType()))
+  module.walk([&](Operation *op) {
+    if (isa<QuantizeRowsOp>(op) || (isa<arith::TruncFOp>(op) && isa<RankedTensorType>(op->getResult(0).getType())))
       stream << "r";
   });
   return formats;

@@ -54,6 +54,17 @@ int64_t Case::functions() const {
   return std::distance(range.begin(), range.end());
 }
 
+/// A type that all heads of the module can be kept in.
+static std::string randomKv(ModuleOp module, reference::Random random) {
+  static constexpr llvm::StringLiteral kTypes[] = {"f32", "f32", "bf16", "int8"};
+  std::string type = kTypes[random.below(std::size(kTypes))].str();
+  module.walk([&](SlidingWindowAttentionOp attention) {
+    if (type == "int8" && !QuantAttr::isGroup(attention.getHeadDim()))
+      type = "bf16";
+  });
+  return type;
+}
+
 llvm::Expected<Case> samba::makeCase(MLIRContext &context, uint64_t seed, int64_t pipelines) {
   static constexpr llvm::StringLiteral kPrecisions[] = {"f32", "f32", "f32", "bf16", "bf16 rounded", "int8", "int4"};
   reference::Random random(seed * 0x9e3779b97f4a7c15 + 1);
@@ -71,8 +82,10 @@ llvm::Expected<Case> samba::makeCase(MLIRContext &context, uint64_t seed, int64_
   if (failed(verify(*result.module)))
     return llvm::createStringError("the random module does not verify");
   int64_t group = random.below(2) ? 64 : 32;
+  result.kv = randomKv(*result.module, random);
   if (llvm::Error error = runPasses(*result.module, [&](PassManager &pm) {
         pm.addPass(createSambaSetPrecision({type.str(), group, rounded}));
+        pm.addPass(createSambaQuantizeKv({result.kv}));
         return success();
       }))
     return std::move(error);
@@ -123,7 +136,8 @@ static llvm::Error lowerAndRun(const Case &test, const Execution &execution, llv
     return runs.takeError();
   // Sums of a few f32 numbers of both signs, several layers deep. Where values are rounded, a difference in the last
   // place of f32 can become one of bf16 or of an integer.
-  double tolerance = test.precision == "f32" || test.precision == "bf16" ? 1e-3 : 0.1;
+  bool rounds = (test.precision != "f32" && test.precision != "bf16") || test.kv != "f32";
+  double tolerance = rounds ? 0.1 : 1e-3;
   if (std::string where = firstExceeding(before, *runs, tolerance); !where.empty())
     return llvm::createStringError("compiled code differs at '" + where + "'");
   return llvm::Error::success();

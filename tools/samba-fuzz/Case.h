@@ -28,6 +28,7 @@ enum class Depth {
 struct Case {
   mlir::OwningOpRef<mlir::ModuleOp> module; // weights and activations in the types of `precision`
   std::string precision;                    // "f32", "bf16", "bf16 rounded", "int8" or "int4"
+  std::string kv;                           // of keys and values: "f32", "bf16" or "int8"
   ExecutionOptions execution;
   std::vector<std::string> pipelines; // "builtin.module(...)"
 

@@ -53,7 +53,7 @@ struct Count {
 void print(const Case &test) {
   for (const std::string &pipeline : test.pipelines)
     llvm::outs() << "// " << pipeline << "\n";
-  llvm::outs() << "// precision: " << test.precision << ", tokens:";
+  llvm::outs() << "// precision: " << test.precision << ", keys and values: " << test.kv << ", tokens:";
   for (int64_t length : test.execution.lengths)
     llvm::outs() << " " << length;
   llvm::outs() << "\n";

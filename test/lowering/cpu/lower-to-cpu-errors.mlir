@@ -54,18 +54,6 @@ func.func @A_not_transposed(%u: tensor<?x24xf32>, %B: tensor<?x4xf32>, %segments
 
 // -----
 
-func.func @narrow_rings(%q: tensor<?x16xf32>, %segments: tensor<?xi64>, %positions: tensor<?xi64>,
-    %keys: !samba.state<1x5x16xbf16> {samba.offset = 0 : i64}, %values: !samba.state<1x5x16xbf16> {samba.offset = 192 : i64})
-    -> (tensor<?x16xf32>, !samba.state<1x5x16xbf16>, !samba.state<1x5x16xbf16>) {
-  // expected-error @+1 {{expected key and value states of f32, got '!samba.state<1x5x16xbf16>'}}
-  %y, %nk, %nv = samba.sliding_window_attention %q, %q, %q segments %segments positions %positions
-    state %keys, %values {window = 5 : i64}
-    : tensor<?x16xf32>, tensor<?x16xf32>, tensor<?xi64>, tensor<?xi64>, !samba.state<1x5x16xbf16>
-  return %y, %nk, %nv : tensor<?x16xf32>, !samba.state<1x5x16xbf16>, !samba.state<1x5x16xbf16>
-}
-
-// -----
-
 func.func @unknown_operation(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
   // expected-error @+1 {{'arith.divf' op has no lowering to the CPU}}
   %y = arith.divf %x, %x : tensor<?x8xf32>

@@ -170,6 +170,65 @@ func.func @sliding_window_attention(%q: tensor<?x64xf32>, %k: tensor<?x32xf32>, 
 
 // -----
 
+// Rings of integers: a row is its integers and their scale, and bytes are copied. Eight integers are widened in a
+// register; for a tile, a block of keys is widened first.
+// CHECK-LABEL: func.func @narrow_rings(
+// CHECK: memref.alloca() {alignment = 64 : i64} : memref<64x16xf32>
+// CHECK: scf.forall
+// CHECK: %[[BYTES:.*]] = vector.load {{.*}} : memref<2x5x20xi8>, vector<8xi8>
+// CHECK-NEXT: arith.sitofp %[[BYTES]] : vector<8xi8> to vector<8xf32>
+// CHECK: %[[SCALE:.*]] = vector.load {{.*}} : memref<2x5x20xi8>, vector<4xi8>
+// CHECK-NEXT: vector.bitcast %[[SCALE]] : vector<4xi8> to vector<1xf32>
+// CHECK: vector.store {{.*}} : memref<64x16xf32>, vector<8xf32>
+// CHECK: scf.forall
+// CHECK: %[[ROW:.*]] = vector.load {{.*}} : memref<?x48xi8>, vector<8xi8>
+// CHECK-NEXT: vector.store %[[ROW]], {{.*}} : memref<2x5x20xi8>, vector<8xi8>
+// CHECK: %[[ROW:.*]] = vector.load {{.*}} : memref<?x48xi8>, vector<4xi8>
+// CHECK-NEXT: vector.store %[[ROW]], {{.*}} : memref<2x5x20xi8>, vector<4xi8>
+// CHECK: return
+func.func @narrow_rings(%q: tensor<?x64xf32>, %k: tensor<?x32xf32>, %v: tensor<?x32xf32>,
+    %segments: tensor<?xi64>, %positions: tensor<?xi64>, %keys: !samba.state<2x5x16xi8>,
+    %values: !samba.state<2x5x16xi8>) -> (tensor<?x64xf32>, !samba.state<2x5x16xi8>, !samba.state<2x5x16xi8>) {
+  %k8 = samba.quantize_rows %k : tensor<?x32xf32> -> tensor<?x32xf32, #samba.quant<8, 16>>
+  %v8 = samba.quantize_rows %v : tensor<?x32xf32> -> tensor<?x32xf32, #samba.quant<8, 16>>
+  %y, %nk, %nv = samba.sliding_window_attention %q, %k8, %v8 segments %segments positions %positions
+    state %keys, %values {window = 5 : i64}
+    : tensor<?x64xf32>, tensor<?x32xf32, #samba.quant<8, 16>>, tensor<?xi64>, tensor<?xi64>, !samba.state<2x5x16xi8>
+  return %y, %nk, %nv : tensor<?x64xf32>, !samba.state<2x5x16xi8>, !samba.state<2x5x16xi8>
+}
+
+// -----
+
+// Keys are rotated and rounded, and values rounded, in one loop: two loops in all, and the one of the rings.
+// CHECK-LABEL: func.func @rounded_keys(
+// CHECK: scf.forall (%{{.*}}, %{{.*}}) in (%{{.*}}, %c8) {
+// CHECK-COUNT-4: vector.store {{.*}} : memref<?x48xi8>, vector<4xi8>
+// CHECK-NOT: vector.store {{.*}} : memref<?x48xi8>
+// CHECK: scf.forall (%{{.*}}, %{{.*}}) in (%{{.*}}, %c4) {
+// CHECK: scf.forall (%{{.*}}, %{{.*}}) in (%{{.*}}, %c2) {
+// CHECK-NOT: scf.forall
+// CHECK: return
+func.func @rounded_keys(%q: tensor<?x64xf32>, %k: tensor<?x32xf32>, %v: tensor<?x32xf32>, %table: tensor<?x16xf32>,
+    %segments: tensor<?xi64>, %positions: tensor<?xi64>, %keys: !samba.state<2x5x16xi8>,
+    %values: !samba.state<2x5x16xi8>) -> (tensor<?x64xf32>, !samba.state<2x5x16xi8>, !samba.state<2x5x16xi8>) {
+  %0:3 = samba.kernel "attention" ins(%a = %q : tensor<?x64xf32>, %b = %k : tensor<?x32xf32>, %c = %v : tensor<?x32xf32>,
+      %d = %table : tensor<?x16xf32>, %s = %segments : tensor<?xi64>, %p = %positions : tensor<?xi64>,
+      %ks = %keys : !samba.state<2x5x16xi8>, %vs = %values : !samba.state<2x5x16xi8>)
+      -> (tensor<?x64xf32>, !samba.state<2x5x16xi8>, !samba.state<2x5x16xi8>) {
+    %qr = samba.rotary %a, %d : tensor<?x64xf32>, tensor<?x16xf32>
+    %kr = samba.rotary %b, %d : tensor<?x32xf32>, tensor<?x16xf32>
+    %k8 = samba.quantize_rows %kr : tensor<?x32xf32> -> tensor<?x32xf32, #samba.quant<8, 16>>
+    %v8 = samba.quantize_rows %c : tensor<?x32xf32> -> tensor<?x32xf32, #samba.quant<8, 16>>
+    %y, %nk, %nv = samba.sliding_window_attention %qr, %k8, %v8 segments %s positions %p
+      state %ks, %vs {window = 5 : i64}
+      : tensor<?x64xf32>, tensor<?x32xf32, #samba.quant<8, 16>>, tensor<?xi64>, tensor<?xi64>, !samba.state<2x5x16xi8>
+    samba.yield %y, %nk, %nv : tensor<?x64xf32>, !samba.state<2x5x16xi8>, !samba.state<2x5x16xi8>
+  }
+  return %0#0, %0#1, %0#2 : tensor<?x64xf32>, !samba.state<2x5x16xi8>, !samba.state<2x5x16xi8>
+}
+
+// -----
+
 // A private function gets the team, the states, the weights, the arena and its offsets, and then the buffers.
 // CHECK-LABEL: func.func private @twice(
 // CHECK-SAME: !llvm.ptr {samba.team}, %{{[a-z0-9]+}}: !llvm.ptr, %{{[a-z0-9]+}}: memref<?xi8>

@@ -166,9 +166,9 @@ template <class F> std::unique_ptr<Engine> interpret(mlir::ModuleOp module, cons
 }
 
 enum class Cpu { Native, Baseline };
-enum class Precision { F32, BF16 };
+enum class Precision { F32, BF16, Int8 };
 
-template <Cpu cpu, Precision precision>
+template <Cpu cpu, Precision precision, Precision kv = Precision::F32>
 std::unique_ptr<Engine> compile(mlir::ModuleOp module, const WeightSource *weights) {
   CompiledModule::Options options;
   if (cpu == Cpu::Baseline) {
@@ -181,6 +181,7 @@ std::unique_ptr<Engine> compile(mlir::ModuleOp module, const WeightSource *weigh
   }
   if (precision == Precision::BF16)
     options.precision = "bf16";
+  options.kv = kv == Precision::BF16 ? "bf16" : kv == Precision::Int8 ? "int8" : "f32";
   return std::make_unique<Compiled>(module, weights, options);
 }
 
@@ -202,6 +203,14 @@ const EngineKind native{"native", 2e-5, 3e-5, true, false, compile<Cpu::Native, 
 const EngineKind baseline{"baseline", 2e-5, 3e-5, true, false, compile<Cpu::Baseline, Precision::F32>};
 const EngineKind nativeInBf16{"native_bf16", 2e-5, 3e-5, true, false, compile<Cpu::Native, Precision::BF16>};
 const EngineKind baselineInBf16{"baseline_bf16", 2e-5, 3e-5, true, false, compile<Cpu::Baseline, Precision::BF16>};
+const EngineKind nativeKvInBf16{
+    "native_kv_bf16", 2e-5, 3e-5, true, false, compile<Cpu::Native, Precision::F32, Precision::BF16>};
+const EngineKind baselineKvInBf16{
+    "baseline_kv_bf16", 2e-5, 3e-5, true, false, compile<Cpu::Baseline, Precision::F32, Precision::BF16>};
+const EngineKind nativeKvInInt8{
+    "native_kv_int8", 2e-5, 3e-5, true, false, compile<Cpu::Native, Precision::F32, Precision::Int8>};
+const EngineKind baselineKvInInt8{
+    "baseline_kv_int8", 2e-5, 3e-5, true, false, compile<Cpu::Baseline, Precision::F32, Precision::Int8>};
 const EngineKind device{"device", 2e-5, 3e-5, true, true, compileForDevice<Precision::F32>};
 const EngineKind deviceInBf16{"device_bf16", 2e-5, 3e-5, true, true, compileForDevice<Precision::BF16>};
 

@@ -10,11 +10,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "test/unit/goldens/Model.h"
 #include "lowering/cpu/Target.h"
 #include "mlir/Pass/PassManager.h"
 #include "passes/Passes.h"
 #include "passes/Pipelines.h"
+#include "test/unit/goldens/Ways.h"
 #include <cstdlib>
 #include <cstring>
 #include <limits>
@@ -25,9 +25,6 @@ using namespace samba::reference;
 using namespace samba::reference::test;
 
 namespace {
-
-using Rows = Tensor<double>;
-using Tokens = std::vector<int64_t>;
 
 struct GoldenModel {
   const char *name, *directory, *weights, *golden;
@@ -58,30 +55,6 @@ const GoldenModel familyModels[] = {
     {"qwen2", "tiny-qwen2", "model.safetensors", "golden.safetensors"},
     {"jamba", "tiny-jamba", "model.safetensors", "golden.safetensors"},
     {"jamba_in_bf16", "tiny-jamba", "model-bf16.safetensors", "golden-bf16.safetensors", false}};
-
-Rows rowsOf(const Rows &x, int64_t begin, int64_t end) {
-  int64_t width = x.shape[1];
-  return Rows({end - begin, width}, std::vector<double>(x.data.begin() + begin * width, x.data.begin() + end * width));
-}
-
-void append(Rows &x, const Rows &more) {
-  x.shape = {x.shape[0] + more.shape[0], more.shape[1]};
-  x.data.insert(x.data.end(), more.data.begin(), more.data.end());
-}
-
-Tokens slice(const Tokens &tokens, int64_t begin, int64_t end) {
-  return Tokens(tokens.begin() + begin, tokens.begin() + end);
-}
-
-/// Norm of the deviation relative to the golden norm; NaN if something is.
-double relativeNorm(const Rows &actual, const Rows &golden) {
-  double deviation = 0, norm = 0;
-  for (size_t i = 0; i < golden.data.size(); ++i) {
-    deviation += (actual.data[i] - golden.data[i]) * (actual.data[i] - golden.data[i]);
-    norm += golden.data[i] * golden.data[i];
-  }
-  return std::sqrt(deviation / norm);
-}
 
 void expectNear(const Rows &actual, const Rows &golden, double tolerance) {
   ASSERT_EQ(actual.shape, golden.shape);
@@ -147,45 +120,20 @@ protected:
 
   void stepByStep() {
     SCOPED_TRACE("step by step");
-    model.start(1);
-    Rows logits({0, 0}, {});
-    for (int64_t token : tokens)
-      append(logits, model.step({{token}}));
-    expectLogits(logits);
+    expectLogits(logitsByStep(model, tokens));
     expectFinalStates(0);
   }
 
-  // Chunks shorter and longer than the convolution and the windows, and an empty one.
   void inChunks() {
     SCOPED_TRACE("in chunks");
-    model.start(1);
-    Rows logits({0, 0}, {});
-    int64_t begin = 0, total = tokens.size();
-    for (int64_t size : {1, 2, 0, 17, 3, 1, 1000}) {
-      int64_t end = std::min(total, begin + size);
-      append(logits, model.step({slice(tokens, begin, end)}));
-      begin = end;
-    }
-    expectLogits(logits);
+    expectLogits(logitsInChunks(model, tokens));
     expectFinalStates(0);
   }
 
-  // The golden sequence is the second of four, at another pace than the others; one of them never gets a token.
   void inARaggedBatch() {
     SCOPED_TRACE("in a ragged batch");
-    model.start(4);
-    Tokens reversed(tokens.rbegin(), tokens.rend());
-    Rows logits({0, 0}, {});
-    int64_t begin = 0, total = tokens.size();
-    for (int64_t size : {5, 1, 19, 0, 1000}) {
-      int64_t end = std::min(total, begin + size), others = std::min<int64_t>(4, size + 1);
-      Tokens other(reversed.begin(), reversed.begin() + others);
-      Rows all = model.step({other, slice(tokens, begin, end), {}, size == 1 ? Tokens() : other});
-      append(logits, rowsOf(all, others, others + end - begin));
-      begin = end;
-    }
-    expectLogits(logits);
-    expectFinalStates(1);
+    expectLogits(logitsInARaggedBatch(model, tokens));
+    expectFinalStates(kRaggedSequence);
   }
 
   void expectLogits(const Rows &logits) { expectNear(logits, take(golden.floats<double>("logits")), tolerance); }
