@@ -42,7 +42,9 @@ uint64_t elementSize(const Value &dtype) {
     return 4;
   if (name == "bf16" || name == "f16")
     return 2;
-  dtype.wrong("\"f32\", \"bf16\" or \"f16\"");
+  if (name == "i8")
+    return 1;
+  dtype.wrong("\"f32\", \"bf16\", \"f16\" or \"i8\"");
 }
 
 StateField stateField(const Value &value, uint64_t stateBytes) {
@@ -52,11 +54,15 @@ StateField stateField(const Value &value, uint64_t stateBytes) {
   uint64_t element = elementSize(value["dtype"]);
   field.bytes = element;
   Value shape = value["shape"];
+  if (field.dtype == "i8" && shape.arraySize() == 0)
+    shape.wrong("at least one size, that of the rows that have a scale");
   if (shape.arraySize() > maxRank)
     shape.wrong("at most " + std::to_string(maxRank) + " sizes");
   for (size_t i = 0; i < shape.arraySize(); ++i) {
     int64_t size = shape.at(i).integer(1, JsonValue::maxBytes);
     field.shape.push_back(size);
+    if (field.dtype == "i8" && i + 1 == shape.arraySize())
+      size += sizeof(float); // the scale of the row
     if (__builtin_mul_overflow(field.bytes, static_cast<uint64_t>(size), &field.bytes) || field.bytes > stateBytes)
       shape.wrong("a tensor within the state's " + std::to_string(stateBytes) + " bytes");
   }

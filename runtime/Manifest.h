@@ -20,7 +20,7 @@ namespace samba::runtime {
 /// One named tensor of a sequence's state; it lies within the state.
 struct StateField {
   std::string name;
-  std::string dtype; // "f32", "bf16" or "f16"
+  std::string dtype; // "f32", "bf16", "f16" or "i8": rows of integers, each with an f32 behind it that is its scale
   uint64_t offset;   // bytes from the start of the state, a multiple of the element size
   uint64_t bytes;
   std::vector<int64_t> shape;

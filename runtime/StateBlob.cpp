@@ -7,6 +7,7 @@
 
 #include "runtime/StateBlob.h"
 #include "runtime/Error.h"
+#include "runtime/JsonValue.h"
 #include "runtime/Model.h"
 
 #include <algorithm>
@@ -58,6 +59,29 @@ private:
   };
   std::unique_ptr<XXH3_state_t, Free> state;
 };
+
+/// Names a field that has another type in the table of a blob than in the model, if that is all that differs.
+std::string otherType(const std::string &blobTable, const Model &model) {
+  using nlohmann::json;
+  json table = json::parse(blobTable, nullptr, /*allow_exceptions=*/false),
+       own = json::parse(model.manifest().stateTable);
+  if (!table.is_object() || table.value("model", json()) != own["model"])
+    return "";
+  json fields = table.value("fields", json()), ownFields = own["fields"];
+  if (!fields.is_array() || fields.size() != ownFields.size())
+    return "";
+  std::string difference;
+  for (size_t i = 0; i < fields.size(); ++i) {
+    const json &field = fields[i], &expected = ownFields[i];
+    if (!field.is_object() || field.value("name", json()) != expected["name"] ||
+        field.value("shape", json()) != expected["shape"] || !field.value("dtype", json()).is_string())
+      return "";
+    if (difference.empty() && field["dtype"] != expected["dtype"])
+      difference = ": its '" + expected["name"].get<std::string>() + "' is of " + field["dtype"].get<std::string>() +
+                   ", expected " + expected["dtype"].get<std::string>() + " (--kv of samba-compile)";
+  }
+  return difference;
+}
 
 [[noreturn]] void damaged(const std::string &name, const std::string &what) {
   throw Error(SAMBA_ERROR_FORMAT, name + " is damaged: " + what);
@@ -113,7 +137,7 @@ void StateBlob::read(Session &session, const std::string &name, uint64_t availab
   uint64_t attached = header.blobBytes - size(model); // wraps around if it is of another model
   bool own = header.fingerprint == model.fingerprint() && header.stateBytes == model.manifest().stateBytes &&
              header.tableBytes == table.size() && attached <= (header.version == 1 ? 0 : SAMBA_MAX_ATTACHMENT);
-  std::string attachment;
+  std::string attachment, otherTable;
   Digest digest;
   digest.add(&header, offsetof(Header, checksum));
   uint64_t left = available - sizeof(header);
@@ -134,12 +158,15 @@ void StateBlob::read(Session &session, const std::string &name, uint64_t availab
       bytes = std::min<uint64_t>(left, piece.size());
       source(piece.data(), bytes);
       digest.add(piece.data(), bytes);
+      if (left == available - sizeof(header)) // the table is at the beginning
+        otherTable.assign(piece.data(), std::min<uint64_t>(bytes, header.tableBytes));
     }
   }
   if (digest.value() != header.checksum)
     damaged(name, "wrong checksum");
   if (!own)
-    throw Error(SAMBA_ERROR_MISMATCH, name + " is the state of another model than '" + model.manifest().name + "'");
+    throw Error(SAMBA_ERROR_MISMATCH, name + " is the state of another model than '" + model.manifest().name + "'" +
+                                          otherType(otherTable, model));
   if (!sameTable || header.position < 0)
     damaged(name, "the field table or the position is not one of model '" + model.manifest().name + "'");
   model.checkContext(header.position, 0);

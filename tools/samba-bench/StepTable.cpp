@@ -103,7 +103,9 @@ private:
     for (const json &field : stateFields) {
       std::string name = field.at("name");
       std::vector<int64_t> shape = field.at("shape");
-      double bytes = field.at("dtype") == "f32" ? 4 : 2;
+      double bytes = field.at("dtype") == "f32" ? 4 : field.at("dtype") == "i8" ? 1 : 2;
+      if (bytes == 1 && !shape.empty())
+        shape.back() += sizeof(float); // the scale of the row
       for (int64_t size : shape)
         bytes *= static_cast<double>(size);
       if ((loop.op == "causal_conv1d" && name == block + ".conv") ||

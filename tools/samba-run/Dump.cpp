@@ -96,6 +96,20 @@ static std::vector<char> transpose(const char *data, int64_t rows, int64_t colum
   return result;
 }
 
+/// The values of a field of integers with a scale for each row.
+static std::vector<float> valuesOf(const samba_state_field &field, const char *data) {
+  size_t row = static_cast<size_t>(field.shape[field.rank - 1]), rows = field.bytes / (row + sizeof(float));
+  std::vector<float> values;
+  values.reserve(row * rows);
+  for (size_t r = 0; r < rows; ++r, data += row + sizeof(float)) {
+    float scale;
+    std::memcpy(&scale, data + row, sizeof(scale));
+    for (size_t i = 0; i < row; ++i)
+      values.push_back(static_cast<float>(static_cast<signed char>(data[i])) * scale);
+  }
+  return values;
+}
+
 void samba::run::dumpState(const std::string &path, const Model &model, const Session &session) {
   std::vector<TensorInfo> tensors;
   auto isScan = [](const samba_state_field &field) { return endsWith(field.name, ".ssm") && field.rank == 2; };
@@ -105,14 +119,19 @@ void samba::run::dumpState(const std::string &path, const Model &model, const Se
       std::swap(shape[0], shape[1]);
     std::string dtype = field->dtype;
     tensors.push_back({"state/" + dumpName(field->name),
-                       dtype == "f32"    ? "F32"
-                       : dtype == "bf16" ? "BF16"
-                                         : "F16",
+                       dtype == "bf16"  ? "BF16"
+                       : dtype == "f16" ? "F16"
+                                        : "F32",
                        shape});
   }
   SafetensorsWriter writer(path, tensors);
   for (size_t i = 0; const samba_state_field *field = samba_state_field_at(model.get(), i); ++i) {
     const char *data = static_cast<const char *>(session.state()) + field->offset;
+    if (std::strcmp(field->dtype, "i8") == 0 && field->rank > 0) {
+      std::vector<float> values = valuesOf(*field, data);
+      writer.write(i, 0, reinterpret_cast<const char *>(values.data()), values.size() * sizeof(float));
+      continue;
+    }
     if (!isScan(*field)) {
       writer.write(i, 0, data, field->bytes);
       continue;

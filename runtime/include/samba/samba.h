@@ -164,7 +164,8 @@ SAMBA_API samba_status samba_session_restore(samba_session *session, const void 
  * of P values): "layers.N.conv" [K-1, D], "layers.N.ssm" [states, D], "layers.N.key", "layers.N.value" [G, W, P]. */
 typedef struct samba_state_field {
   const char *name;
-  const char *dtype; /* "f32", "bf16" or "f16" */
+  const char *dtype; /* "f32", "bf16", "f16", or "i8": each row of the last dimension is its integers and then an f32, its
+                      * scale */
   size_t offset;     /* in bytes from the start of the state */
   size_t bytes;
   const int64_t *shape;

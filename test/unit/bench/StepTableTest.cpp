@@ -119,6 +119,17 @@ TEST(StepTable, CountsTheWorkOfAStep) {
   EXPECT_EQ(table.workOf(Step{1, 2, 4, 0}).weightBytes, 270); // no logits, no head
 }
 
+// Slots of keys and values take what their type takes, in i8 with 4 bytes for the scale of each row.
+TEST(StepTable, NarrowKeysAndValues) {
+  for (auto [dtype, slotBytes] : {std::pair("f32", 40), std::pair("bf16", 20), std::pair("i8", 14)}) {
+    json manifest = someManifest();
+    for (int i : {0, 1})
+      manifest["state"]["fields"][i]["dtype"] = dtype;
+    StepTable table("x.so", manifest.dump());
+    EXPECT_EQ(table.workOf(Step{1, 9, 1, 1}).stateBytes, 5 * 2 * slotBytes + 2 * 64) << dtype;
+  }
+}
+
 TEST(StepTable, BoundsByTheSlowerLimit) {
   json manifest = someManifest();
   Limits limits;

@@ -311,7 +311,12 @@ const BadManifest badManifests[] = {
     {"/state/fields/1/shape/0", "0", "'state.fields[1].shape[0]'"},
     {"/state/fields/1/offset", "2", "'state.fields[1].offset'"},
     {"/state/fields/1/dtype", "\"f64\"",
-     "'state.fields[1].dtype': expected \"f32\", \"bf16\" or \"f16\", found \"f64\""},
+     "'state.fields[1].dtype': expected \"f32\", \"bf16\", \"f16\" or \"i8\", found \"f64\""},
+    {"/state/fields/2", "{\"name\": \"k\", \"dtype\": \"i8\", \"shape\": [], \"offset\": 96}",
+     "'state.fields[2].shape': expected at least one size, that of the rows that have a scale, found []"},
+    // 2 rows of 13 integers and 4 bytes are 34 bytes.
+    {"/state/fields/2", "{\"name\": \"k\", \"dtype\": \"i8\", \"shape\": [2, 13], \"offset\": 96}",
+     "'state.fields[2].offset': expected a multiple of 1 up to 94, found 96"},
     {"/probes/0/width", "0", "'probes[0].width'"},
     {"/probes/0", "3", "'probes[0]': expected an object, found 3"},
     {"/weights/bytes", "5", "'weights.bytes' is 5"},

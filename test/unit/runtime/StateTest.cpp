@@ -203,6 +203,43 @@ TEST_F(State, OfAnotherModel) {
   expectForeign("architecture");
 }
 
+// Of a model that was compiled with another --kv, the message says so.
+TEST_F(State, OfTheSameModelInAnotherType) {
+  Model model = open();
+  Session session(model);
+  std::string blob = serialize(session, model);
+  for (const char *dtype : {"bf16", "i8"}) {
+    artefact.manifest["state"]["fields"][2]["dtype"] = dtype;
+    Model other = open();
+    EXPECT_EQ(deserialize(other, blob), SAMBA_ERROR_MISMATCH);
+    EXPECT_EQ(std::string(samba_last_error()),
+              "the state in memory is the state of another model than 'fake': its 'layers.1.key' is of f32, expected " +
+                  std::string(dtype) + " (--kv of samba-compile)");
+  }
+}
+
+// A slot of a ring in i8 has its scale: the field is longer than its integers, and so is what a mark saves.
+TEST_F(State, RingsOfIntegers) {
+  artefact.manifest["state"]["fields"][2]["dtype"] = "i8";
+  artefact.manifest["state"]["fields"][2]["shape"] = {1, 2, 4}; // as many bytes as [1, 2, 2] in f32
+  Model model = open();
+  const samba_state_field *field = samba_state_field_at(model.get(), 2);
+  EXPECT_STREQ(field->dtype, "i8");
+  EXPECT_EQ(field->bytes, 1u * 2 * (4 + 4));
+  EXPECT_EQ(samba_max_rollback(model.get()), 2);
+  Session session(model);
+  feed(session, slice(0, 11));
+  std::string before = bytes(session);
+  session.mark();
+  feed(session, slice(11, 13));
+  EXPECT_NE(bytes(session).substr(96, 16), before.substr(96, 16));
+  session.rollback(2);
+  EXPECT_EQ(bytes(session), before);
+  session.save(folder / "state");
+  EXPECT_EQ(bytes(Session::load(model, folder / "state")), before);
+  EXPECT_EQ(feed(session, slice(11, 60)), expected(11, 60));
+}
+
 TEST_F(State, SaveIsAllOrNothing) {
   Model model = open();
   Session session(model);

@@ -167,12 +167,15 @@ private:
 
 TEST(StateTrials, LogitsAreThoseOfARunWithoutInterruption) {
   Folder folder;
-  FakeArtefact artefact, ringless;
+  FakeArtefact artefact, ringless, narrow;
   ringless.manifest["state"]["fields"][2]["name"] = "layers.1.other"; // so that marks reach any distance
   artefact.write(folder / "model.so");
   ringless.write(folder / "ringless.so");
+  narrow.manifest["state"]["fields"][2]["dtype"] = "i8";
+  narrow.manifest["state"]["fields"][2]["shape"] = {1, 2, 4}; // as many bytes as [1, 2, 2] in f32
+  narrow.write(folder / "narrow.so");
   std::vector<Model> models;
-  for (const char *name : {"model.so", "ringless.so"})
+  for (const char *name : {"model.so", "ringless.so", "narrow.so"})
     for (int64_t chunk : {1, 7, 512})
       models.emplace_back(folder / name, samba_options{sizeof(samba_options), 1, 0, chunk});
   uint64_t trials = fromEnvironment("TRIALS", 300), seed = fromEnvironment("SEED", 1);
