@@ -30,9 +30,11 @@ for model in models:
     for entry in checkpoint["precisions"]:
         plan = planned(model, entry["precision"])
         for name, found in (("samba.weight_bytes", entry["weight_bytes"]),
-                            ("samba.state_bytes", checkpoint["state_bytes"]), ("parameters", total)):
+                            ("samba.state_bytes", entry["state_bytes"]), ("parameters", total)):
             if found != plan[name]:
                 sys.exit(f"{model}, {entry['precision']}: {name}: inspected {found}, planned {plan[name]}")
+        assert entry["precision"] != "f32" or entry["state_bytes"] == checkpoint["state_bytes"]
+        assert entry["kv"] == ("f32" if entry["precision"] == "f32" else "bf16")
         reads = entry["weights_read"]
         assert 0 < reads <= entry["weight_bytes"] * 1.2, (model, entry)
         assert entry["bytes_per_token"] == reads + entry["state_moved"] + entry["other_bytes"]

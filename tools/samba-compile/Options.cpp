@@ -59,6 +59,11 @@ struct CommandLine {
       cl::value_desc("list"), cl::init("native"), cl::cat(category)};
   cl::opt<std::string> precision{"precision", cl::desc("Type of weight matrices: f32 (default), bf16, int8 or int4"),
                                  cl::value_desc("type"), cl::init("f32"), cl::cat(category)};
+  cl::opt<std::string> kv{
+      "kv",
+      cl::desc("Type in which the states of sequences keep keys and values of attention: f32, bf16 or "
+               "int8 (default: f32 with --precision=f32 and on GPUs, else bf16)"),
+      cl::value_desc("type"), cl::cat(category)};
   cl::opt<std::string> fusion{"fusion",
                               cl::desc("Fusions to make: default, none, all, or a list of names, each with + or - to "
                                        "change the defaults, e.g. +norm,-swiglu (--fusion=help lists them)"),
@@ -225,6 +230,11 @@ llvm::Error parseTarget(const CommandLine &line, CompileOptions &options) {
     return llvm::createStringError("--compile-to and --compile-from are for one target");
   if (options.cuda && options.checkEachPass)
     return llvm::createStringError("--check-each-pass is for --target=cpu");
+  if (options.cuda && options.phases.kv.empty())
+    options.phases.kv = usualKv(options.phases.precision, true);
+  if (options.cuda && options.phases.kv != "f32")
+    return llvm::createStringError("--kv=" + options.phases.kv +
+                                   ": --target=cuda keeps keys and values in f32 only; expected f32");
   if (options.cuda && llvm::is_contained({"int8", "int4"}, llvm::StringRef(options.phases.precision)))
     return llvm::createStringError("--precision=" + options.phases.precision +
                                    ": --target=cuda has no quantised matrices yet; expected f32 or bf16");
@@ -269,6 +279,8 @@ llvm::Error check(const CommandLine &line, const CompileOptions &options) {
     return llvm::createStringError("--emit and --compile-to exclude each other");
   if (!llvm::is_contained({"f32", "bf16", "int8", "int4"}, llvm::StringRef(options.phases.precision)))
     return llvm::createStringError("--precision=" + options.phases.precision + ": expected f32, bf16, int8 or int4");
+  if (given(line.kv) && !llvm::is_contained({"f32", "bf16", "int8"}, llvm::StringRef(line.kv)))
+    return wrongValue(line.kv, "f32, bf16 or int8");
   if (resumed && *options.compileFrom == Phase::Emit)
     return llvm::createStringError("--compile-from=emit: nothing comes after it");
   if (resumed && options.compileTo && *options.compileTo <= *options.compileFrom)
@@ -279,8 +291,9 @@ llvm::Error check(const CommandLine &line, const CompileOptions &options) {
   if (resumed && (options.emission == Emission::Kernels || options.emission == Emission::Gpu) &&
       *options.compileFrom >= Phase::Lower)
     return llvm::createStringError("--emit=" + line.emission + ": the input is past phase 'lower' already");
-  if (resumed && given(line.precision) && *options.compileFrom >= Phase::Optimise)
-    return llvm::createStringError("--precision: the input is past phase 'optimise' already");
+  for (auto *option : {&line.precision, &line.kv})
+    if (resumed && given(*option) && *options.compileFrom >= Phase::Optimise)
+      return llvm::createStringError("--" + option->ArgStr + ": the input is past phase 'optimise' already");
   if (resumed && given(line.numerics))
     return llvm::createStringError("--numerics: the input is past phase 'import' already");
   if (resumed && given(line.context))
@@ -317,8 +330,10 @@ llvm::Error check(const CommandLine &line, const CompileOptions &options) {
   }
   if (given(line.fusion) && options.phases.stages.replaces("fuse"))
     return llvm::createStringError("--fusion and the stage 'fuse' of --pipeline exclude each other");
-  if (given(line.precision) && options.phases.stages.replaces("optimise"))
-    return llvm::createStringError("--precision and the stage 'optimise' of --pipeline exclude each other");
+  for (auto *option : {&line.precision, &line.kv})
+    if (given(*option) && options.phases.stages.replaces("optimise"))
+      return llvm::createStringError("--" + option->ArgStr +
+                                     " and the stage 'optimise' of --pipeline exclude each other");
   if (given(line.checkpoint) && !resumed)
     return llvm::createStringError("--checkpoint is for --compile-from; a model directory is its own checkpoint");
   if (given(line.weightsFile) && options.checkpoint.empty())
@@ -370,6 +385,7 @@ llvm::Expected<CompileOptions> samba::parseCommandLine(int argc, char **argv) {
     return llvm::createStringError("--" + toString(std::move(error)));
   options.tokenizer = line.tokenizer;
   options.phases.precision = line.precision;
+  options.phases.kv = line.kv;
   options.phases.cpu = line.cpu;
   options.checkEachPass = line.check.getNumOccurrences() > 0;
   options.report = line.report;

@@ -177,18 +177,24 @@ llvm::Error samba::lowerToKernels(ModuleOp module, const PhaseOptions &options) 
   });
 }
 
+llvm::StringRef samba::usualKv(llvm::StringRef precision, bool cuda) {
+  return cuda || precision == "f32" ? "f32" : "bf16";
+}
+
 llvm::Error samba::runPhase(Phase phase, ModuleOp module, const PhaseOptions &options) {
   switch (phase) {
   case Phase::Optimise: {
+    llvm::StringRef kv = options.kv.empty() ? usualKv(options.precision, options.cuda) : llvm::StringRef(options.kv);
     if (options.cuda) // tensor cores multiply pairs of bf16
       return run(module, phase, options,
-                 [&](OpPassManager &pm) { buildOptimisePipeline(pm, options.precision, true); });
+                 [&](OpPassManager &pm) { buildOptimisePipeline(pm, options.precision, true, kv); });
     llvm::Expected<std::vector<CpuTarget>> targets = CpuTarget::getAll(options.cpu);
     if (!targets)
       return targets.takeError();
     // If one CPU multiplies rounded rows, all do: the model computes the same everywhere.
     bool round = llvm::any_of(*targets, [](const CpuTarget &target) { return !target.bf16Dot.empty(); });
-    return run(module, phase, options, [&](OpPassManager &pm) { buildOptimisePipeline(pm, options.precision, round); });
+    return run(module, phase, options,
+               [&](OpPassManager &pm) { buildOptimisePipeline(pm, options.precision, round, kv); });
   }
   case Phase::Fuse:
     return run(module, phase, options, [&](OpPassManager &pm) { buildFusePipeline(pm, fusionFor(options)); });

@@ -32,7 +32,8 @@ enum class Phase {
 llvm::StringRef phaseName(Phase phase);
 
 struct PhaseOptions {
-  std::string precision = "f32"; // f32 or bf16
+  std::string precision = "f32"; // f32, bf16, int8 or int4
+  std::string kv;                // of keys and values: f32, bf16 or int8; empty: usualKv
   std::string cpu = "native";    // names for CpuTarget::getAll; phase Lower takes one at a time
   bool cuda = false;             // for GPUs, not for a CPU
   FusionOptions fusion;
@@ -40,6 +41,10 @@ struct PhaseOptions {
   StageFile stages;               // passes of phases that are not to run what they usually do
   PassChecker *checker = nullptr; // executes the module after each pass, if there is one
 };
+
+/// The type in which keys and values are kept if nobody says: that of the matrices where it costs nothing that can be
+/// measured (docs/accuracy.md), which is bf16 with any narrow precision. GPUs know only f32.
+llvm::StringRef usualKv(llvm::StringRef precision, bool cuda);
 
 /// Runs one of the phases Optimise to Lower on what the phase before it has made. An error is one line that names the
 /// layer where it can.

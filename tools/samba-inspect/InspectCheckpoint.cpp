@@ -167,7 +167,7 @@ private:
 
   /// "precisions": for each its "weight_bytes" as compiled, what a step of one token reads ("weights_read",
   /// "state_moved", "other_bytes") and computes ("flops"), and the bound that the bandwidth puts on tokens per second.
-  /// "state_bytes": of a sequence.
+  /// "state_bytes": of a sequence, there for each precision, in the report for f32. "kv": the type of keys and values.
   Error predict(mlir::ModuleOp imported, StringRef precision) {
     mlir::OwningOpRef<mlir::ModuleOp> module = imported.clone();
     PhaseOptions phases;
@@ -186,9 +186,11 @@ private:
       auto value = (*module)->getAttrOfType<mlir::IntegerAttr>(attribute);
       return value ? value.getInt() : 0;
     };
-    report["state_bytes"] = number("samba.state_bytes");
+    report.try_emplace("state_bytes", number("samba.state_bytes"));
     precisions.push_back(json::Object{{"precision", precision},
+                                      {"kv", usualKv(precision, /*cuda=*/false)},
                                       {"weight_bytes", number("samba.weight_bytes")},
+                                      {"state_bytes", number("samba.state_bytes")},
                                       {"weights_read", step.weightBytes},
                                       {"state_moved", step.stateBytes},
                                       {"other_bytes", step.activationBytes},

@@ -137,13 +137,13 @@ void printCheckpoint(const json::Object &report, raw_ostream &os) {
     os << ", for up to " << *context << " tokens\n\n";
   else
     os << ", for any number of tokens\n\n";
-  Table table("lrrr");
-  table.add({"precision", "weights", "moved per token",
+  Table table("lrrrr");
+  table.add({"precision", "weights", "state", "moved per token",
              formatv("most tokens/s at {0} GB/s", json::Value(*report.getNumber("bandwidth_gb_s"))).str()});
   for (const json::Value &entry : *report.getArray("precisions")) {
     const json::Object &line = *entry.getAsObject();
     table.add({text(line, "precision").str(), bytesText(double(integer(line, "weight_bytes"))),
-               bytesText(double(integer(line, "bytes_per_token"))),
+               bytesText(double(integer(line, "state_bytes"))), bytesText(double(integer(line, "bytes_per_token"))),
                formatv("{0:f1}", *line.getNumber("tokens_per_second")).str()});
   }
   table.print(os);
