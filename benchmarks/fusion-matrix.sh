@@ -27,39 +27,11 @@ Environment:
 TXT
 }
 
-case "${1:-}" in
--h | --help)
-  usage
-  exit
-  ;;
--*)
-  usage >&2
-  exit 2
-  ;;
-esac
+. "$here/common.sh"
 
-bin=${BUILD_DIR:-$here/../build}/bin
-shape=${SHAPE:-Samba_421M}
-name=${1:-$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -1 | tr -cs '[:alnum:]\n' '-' | sed 's/-*$//')}
-name=${name:-$(uname -m)}
-result=$here/results/$name-fusion
-
-folder=${KEEP:-}
-if [ -z "$folder" ]; then
-  folder=$(mktemp -d)
-  trap 'rm -rf "$folder"' EXIT
-fi
-mkdir -p "$folder" "$here/results"
-
-model=${MODEL:-$folder/$(basename "$shape" .json)}
-[ -d "$model" ] || "$bin/samba-synthesize" --shape="$shape" -o "$model"
-
-# A result is written when it is complete.
 "$bin/samba-bench" "$model" --fusion-matrix${FUSIONS:+=$FUSIONS} --precision "${PRECISION:-bf16}" \
   -p "${PROMPTS:-512}" -n "${GENERATE:-16}" -d "${DEPTHS:-16}" -t "${THREADS:-1,2}" -r "${REPETITIONS:-9}" \
   --keep "$folder/matrix" --json --progress >"$folder/result.json"
-"$bin/samba-bench" --show "$folder/result.json" >"$folder/result.md"
-cp "$folder/result.json" "$result.json"
-cp "$folder/result.md" "$result.md"
-echo "Written: $result.json, $result.md"
+store "$name-fusion"
+echo "Written: $results/$name-fusion.json, $name-fusion.md"
 [ -n "${NO_DOCS:-}" ] || "$here/update-docs.sh" "$name"

@@ -13,7 +13,8 @@ made from the name of this machine's CPU. If NAME.json exists, the new one is co
 
 Environment:
   BUILD_DIR    of the tools (default: build, beside this folder)
-  SHAPE        for samba-synthesize --shape (default Samba_421M, which takes 4 GB in the temporary folder)
+  SHAPE        for samba-synthesize --shape (default Samba_421M, which takes 4 GB in the temporary folder), or
+               MODEL, a model directory
   REPETITIONS  of each test (default 5)
   THREADS      numbers of threads (default 1,2)
   PROMPTS      tokens (default 37,128,512,2048)
@@ -24,32 +25,7 @@ Environment:
 TXT
 }
 
-case "${1:-}" in
--h | --help)
-  usage
-  exit
-  ;;
--*)
-  usage >&2
-  exit 2
-  ;;
-esac
-
-bin=${BUILD_DIR:-$here/../build}/bin
-shape=${SHAPE:-Samba_421M}
-results=$here/results
-name=${1:-$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -1 | tr -cs '[:alnum:]\n' '-' | sed 's/-*$//')}
-name=${name:-$(uname -m)}
-
-folder=${KEEP:-}
-if [ -z "$folder" ]; then
-  folder=$(mktemp -d)
-  trap 'rm -rf "$folder"' EXIT
-fi
-mkdir -p "$folder" "$results"
-
-model=$folder/$(basename "$shape" .json)
-[ -d "$model" ] || "$bin/samba-synthesize" --shape="$shape" -o "$model"
+. "$here/common.sh"
 
 compiled=()
 for precision in f32 bf16 int8 int4; do
@@ -63,9 +39,8 @@ for precision in f32 bf16 int8 int4; do
   compiled+=("$output")
 done
 
-# A result is written when it is complete.
 measure() { # NAME options...
-  local file=$results/$1
+  local name=$1 file=$results/$1
   shift
   "$bin/samba-bench" "${compiled[@]}" -t "${THREADS:-1,2}" -r "${REPETITIONS:-5}" --json --progress "$@" \
     >"$folder/result.json"
@@ -74,9 +49,7 @@ measure() { # NAME options...
   else
     "$bin/samba-bench" --show "$folder/result.json"
   fi
-  "$bin/samba-bench" --show "$folder/result.json" >"$folder/result.md"
-  cp "$folder/result.json" "$file.json"
-  cp "$folder/result.md" "$file.md"
+  store "$name"
 }
 
 measure "$name" -p "${PROMPTS:-37,128,512,2048}" -n "${GENERATE:-32}" -d "${DEPTHS:-16,4096}" -b "${BATCHES:-1,4,16}"
