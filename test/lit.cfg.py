@@ -36,6 +36,12 @@ binding = f"env SAMBA_LIBRARY={config.samba_plugins_dir}/libsamba.so PYTHONPATH=
 config.substitutions.append(
     ("%check_device", f"{binding} {sys.executable} {config.samba_source_root}/test/tools/check_device.py")
 )
+config.substitutions.append(
+    ("%check_counters", f"{binding} {sys.executable} {config.samba_source_root}/test/lowering/gpu/Inputs/check_counters.py")
+)
+config.substitutions.append(
+    ("%same_results", f"{binding} {sys.executable} {config.samba_source_root}/test/vgpu/same_results.py")
+)
 config.environment["PYTHONDONTWRITEBYTECODE"] = "1"
 # REQUIRES: ptxas, for tests of machine code; nothing else needs CUDA.
 ptxas = shutil.which("ptxas") or shutil.which("/usr/local/cuda/bin/ptxas")

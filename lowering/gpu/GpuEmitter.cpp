@@ -195,6 +195,11 @@ Value GpuEmitter::shuffleUp(Value value, int64_t distance) {
                               NVVM::ShflKind::up, UnitAttr());
 }
 
+Value GpuEmitter::shuffleFrom(Value value, Value lane) {
+  return NVVM::ShflOp::create(b, loc, value.getType(), integer(-1), value, toInteger(lane), integer(kWarp - 1),
+                              NVVM::ShflKind::idx, UnitAttr());
+}
+
 Value GpuEmitter::warpSum(Value value, int64_t lanes) {
   for (int64_t mask = lanes / 2; mask > 0; mask /= 2)
     value = addf(value, shuffleXor(value, mask));

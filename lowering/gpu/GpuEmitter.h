@@ -82,6 +82,7 @@ public:
   Value shuffleXor(Value value, int64_t mask);
   /// Of the lane `distance` before; the first lanes get their own.
   Value shuffleUp(Value value, int64_t distance);
+  Value shuffleFrom(Value value, Value lane);
   /// Sum or maximum over groups of `lanes` neighbouring threads; all of them get it. `lanes` is a power of two.
   Value warpSum(Value value, int64_t lanes = kWarp);
   Value warpMaximum(Value value, int64_t lanes = kWarp);

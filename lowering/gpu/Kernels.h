@@ -138,11 +138,13 @@ struct LinearOperands {
   int64_t convColumn = 0;
 };
 /// Linear.cpp chooses among: LinearTile.cpp (any shape, f32 arithmetic), LinearTensor.cpp (bf16 on tensor cores),
-/// LinearDecode.cpp (few rows).
+/// LinearSplit.cpp (bf16 weights and any x on tensor cores), LinearDecode.cpp (few rows).
 void launchLinear(StepBuilder &s, const LinearOperands &linear);
 void launchLinearTile(StepBuilder &s, const LinearOperands &linear);
 bool fitsLinearTensor(const LinearOperands &linear);
 void launchLinearTensor(StepBuilder &s, const LinearOperands &linear);
+bool fitsLinearSplit(const LinearOperands &linear);
+void launchLinearSplit(StepBuilder &s, const LinearOperands &linear);
 bool fitsLinearDecode(const StepBuilder &s, const LinearOperands &linear);
 void launchLinearDecode(StepBuilder &s, const LinearOperands &linear);
 

@@ -27,15 +27,13 @@ struct ProjectionShape {
   int64_t lanes, pieces, group, rounds;
 };
 
-/// The product of this thread's channel. All threads of the block take part.
+/// The product of this thread's channel. All threads of the warp take part.
 Value project(GpuEmitter &e, const LinearOperands &projection, const ScanArguments &places, ValueRange arguments,
               Value row) {
   ProjectionShape shape(projection);
-  Type f32 = e.b.getF32Type();
-  int64_t channels = projection.outputs;
-  Value results = e.shared(e.threads * 4);
+  int64_t channels = projection.outputs, groups = kWarp / shape.group;
   Value lane = e.bitAnd(e.lane(), shape.group - 1), group = e.divFloor(e.lane(), shape.group);
-  Value firstOfWarp = e.mul(e.warp(), kWarp), firstOfBlock = e.mul(e.block(0), e.threads);
+  Value firstOfWarp = e.add(e.mul(e.block(0), e.threads), e.mul(e.warp(), kWarp));
   SmallVector<SmallVector<Value>> x;
   SmallVector<Value> columns, insides;
   for (int64_t round = 0; round < shape.rounds; ++round) {
@@ -46,10 +44,11 @@ Value project(GpuEmitter &e, const LinearOperands &projection, const ScanArgumen
     x.push_back(e.load(arguments[places.x], projection.x.element,
                        e.add(e.mul(row, projection.x.stride), columns.back()), shape.lanes));
   }
-  e.loop(e.index(0), e.index(shape.group), 1, [&](Value i) {
-    Value local = e.add(e.add(firstOfWarp, e.mul(i, kWarp / shape.group)), group);
-    Value channel = e.minimum(e.add(firstOfBlock, local), e.index(channels - 1));
-    Value start = e.mul(channel, projection.weight.stride), sum = e.scalar(0);
+  // In round i the groups have the channels of the lanes from `i groups` on, in order.
+  Value ownRound = e.divFloor(e.lane(), groups), source = e.mul(e.remainder(e.lane(), groups), shape.group);
+  Value own = e.loop(e.index(0), e.index(shape.group), 1, e.scalar(0), [&](Value i, ValueRange carried) {
+    Value channel = e.add(firstOfWarp, e.add(e.mul(i, groups), group));
+    Value start = e.mul(e.minimum(channel, e.index(channels - 1)), projection.weight.stride), sum = e.scalar(0);
     for (int64_t round = 0; round < shape.rounds; ++round) {
       Value part = sum;
       for (auto [a, b] : llvm::zip(x[round], e.load(arguments[places.weight], projection.weight.element,
@@ -57,15 +56,13 @@ Value project(GpuEmitter &e, const LinearOperands &projection, const ScanArgumen
         part = e.fma(a, b, part);
       sum = insides[round] ? e.select(insides[round], part, sum) : part;
     }
-    sum = e.warpSum(sum, shape.group);
-    e.when(e.equal(lane, e.index(0)), [&] {
-      if (projection.bias)
-        sum = e.addf(sum, e.load(arguments[places.bias], projection.bias.element, channel));
-      e.store(sum, results, f32, local);
-    });
-  });
-  e.barrier();
-  return e.load(results, f32, e.thread());
+    Value result = e.shuffleFrom(e.warpSum(sum, shape.group), source);
+    return SmallVector<Value>{e.select(e.equal(i, ownRound), result, carried[0])};
+  })[0];
+  if (!projection.bias)
+    return own;
+  Value channel = e.minimum(e.add(firstOfWarp, e.lane()), e.index(channels - 1));
+  return e.addf(own, e.load(arguments[places.bias], projection.bias.element, channel));
 }
 
 /// Takes this thread's channel through the token of `row`.

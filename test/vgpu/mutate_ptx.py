@@ -1,16 +1,19 @@
 """Changes PTX in small ways and tells which changes a check notices.
 
-    mutate_ptx.py KERNELS.ptx --run 'COMMAND {}' [--kinds sync,offset] [--limit N] [--json FILE] [--require sync=100]
+    mutate_ptx.py KERNELS.ptx --run 'COMMAND {}' [--kinds sync,offset] [--kernels REGEX] [--limit N] [--seed S]
+                 [--json FILE] [--require sync=100]
 
 COMMAND is run once with the unchanged file, where it must succeed, and once for each mutant, in place of {}. A command
-that runs a model with --device=virtual:ptx={} tests the kernels of the model. A mutant is killed if the command fails or
-runs out of time.
+that runs a model with --device=virtual:ptx={} tests the kernels of the model. With --limit so many mutants are taken,
+by chance, the same ones for the same seed, and all of a kind that has no more than its share. A mutant is killed if the
+command fails or runs out of time. --require takes a kind, a kernel or "all".
 """
 
 import argparse
 import collections
 import concurrent.futures
 import json
+import random
 import re
 import shlex
 import subprocess
@@ -83,16 +86,40 @@ MUTATIONS = [
 ]
 
 
+Mutant = collections.namedtuple("Mutant", "kernel kind name line code changed")
+
+
+def apply(text, mutant):
+    lines = text.split("\n")
+    lines[mutant.line - 1] = mutant.changed
+    return "\n".join(lines)
+
+
+def sample(chosen, limit, seed):
+    """`limit` of them: kinds with few mutants keep all, the others share what is left."""
+    by_kind = collections.defaultdict(list)
+    for mutant in chosen:
+        by_kind[mutant.kind].append(mutant)
+    generator, result, left = random.Random(seed), [], limit
+    for position, kind in enumerate(sorted(by_kind, key=lambda kind: len(by_kind[kind]))):
+        taken = min(len(by_kind[kind]), left // (len(by_kind) - position))
+        result += generator.sample(by_kind[kind], taken)
+        left -= taken
+    return sorted(result, key=lambda mutant: mutant.line)
+
+
 def mutants(text, kinds):
     lines = text.split("\n")
-    depth = 0
+    depth, kernel = 0, ""
     for number, line in enumerate(lines):
         code = line.split("//")[0]
+        if not depth and (match := re.search(r"\.(?:entry|func)\b.*?(\w+)\s*\(", code)):
+            kernel = match.group(1)
         if depth:
             for kind, name, mutate in MUTATIONS:
                 if not kinds or kind in kinds:
                     for changed in mutate(code):
-                        yield kind, name, number + 1, code.strip(), "\n".join(lines[:number] + [changed] + lines[number + 1 :])
+                        yield Mutant(kernel, kind, name, number + 1, code.strip(), changed)
         depth += code.count("{") - code.count("}")
 
 
@@ -114,11 +141,13 @@ def main():
     parser.add_argument("ptx")
     parser.add_argument("--run", required=True, metavar="COMMAND")
     parser.add_argument("--kinds", default="", help="only these, with commas: sync, offset, predicate, matrix, ...")
-    parser.add_argument("--limit", type=int, default=0, help="at most so many mutants, spread over the file")
+    parser.add_argument("--kernels", default="", metavar="REGEX", help="only kernels of these names")
+    parser.add_argument("--limit", type=int, default=0, help="at most so many mutants, chosen by chance")
+    parser.add_argument("--seed", type=int, default=0, help="of the choice")
     parser.add_argument("--timeout", type=float, default=60)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--json", help="write every mutant with its fate")
-    parser.add_argument("--require", action="append", default=[], metavar="KIND=PERCENT")
+    parser.add_argument("--require", action="append", default=[], metavar="NAME=PERCENT")
     arguments = parser.parse_args()
     with open(arguments.ptx) as file:
         text = file.read()
@@ -126,21 +155,30 @@ def main():
     if not alive:
         sys.exit(f"mutate_ptx: the unchanged file fails: {message}")
     kinds = set(filter(None, arguments.kinds.split(",")))
-    chosen = list(mutants(text, kinds))
+    chosen = [mutant for mutant in mutants(text, kinds) if re.search(arguments.kernels, mutant.kernel)]
     if arguments.limit and len(chosen) > arguments.limit:
-        chosen = [chosen[k * len(chosen) // arguments.limit] for k in range(arguments.limit)]
-    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        fates = list(pool.map(lambda mutant: survives(arguments.run, mutant[4], arguments.timeout), chosen))
-    killed, total, report = collections.Counter(), collections.Counter(), []
-    for (kind, name, line, code, _), (alive, message) in zip(chosen, fates):
-        total[kind] += 1
-        killed[kind] += not alive
-        report.append({"kind": kind, "mutation": name, "line": line, "code": code, "killed": not alive, "by": message})
+        print(f"{arguments.limit} of {len(chosen)} mutants, chosen with seed {arguments.seed}")
+        chosen = sample(chosen, arguments.limit, arguments.seed)
+
+    def test(mutant):
+        alive, message = survives(arguments.run, apply(text, mutant), arguments.timeout)
         if alive:
-            print(f"survived: line {line}: {name}: {code}")
-    for kind in sorted(total):
-        print(f"{kind}: {killed[kind]} of {total[kind]} killed")
-    print(f"all: {sum(killed.values())} of {sum(total.values())} killed")
+            print(f"survived: {mutant.kernel}: line {mutant.line}: {mutant.name}: {mutant.code} -> {mutant.changed.strip()}",
+                  flush=True)
+        return alive, message
+
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        fates = list(pool.map(test, chosen))
+    killed, total, report = collections.Counter(), collections.Counter(), []
+    for mutant, (alive, message) in zip(chosen, fates):
+        for group in (mutant.kind, mutant.kernel, "all"):
+            total[group] += 1
+            killed[group] += not alive
+        report.append({**mutant._asdict(), "killed": not alive, "by": message})
+    for groups in ({mutant.kernel for mutant in chosen}, {mutant.kind for mutant in chosen}):
+        for group in sorted(groups):
+            print(f"{group}: {killed[group]} of {total[group]} killed")
+    print(f"all: {killed['all']} of {total['all']} killed")
     if arguments.json:
         with open(arguments.json, "w") as file:
             json.dump(report, file, indent=1)

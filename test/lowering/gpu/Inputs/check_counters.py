@@ -1,0 +1,138 @@
+"""Compares what the kernels of a model do on the virtual device with the least that they have to do.
+
+Takes the step of a prompt and a step of one token after it. Of each kernel:
+  - sectors moved for global loads and for stores: at least 90% of them are needed by what the lanes ask for;
+  - wavefronts of shared memory: at most 1.05 times the fewest possible;
+  - bytes of DRAM, read and written: at most 1.1 times the least, by the table, and no less than it;
+  - exponentials: as many as the table says;
+  - bf16 products and attention of the prompt use tensor cores, through ldmatrix;
+and of each block in a step of one token: at most 6 launches.
+
+In the table T is the tokens of the step, D, E, I, V the widths of the model, its mixers, its MLPs and its vocabulary,
+N the states, R the rank of time steps, C the taps, H and K the query and key heads of P lanes, W the window; w is the
+bytes of a weight, r of what is rounded before a product. Beside that a kernel may read 32 bytes for each of its
+arguments that says sizes or places.
+
+    check_counters.py TABLE CONFIG MODEL.so MODEL.gpu f32|bf16
+"""
+import argparse
+import collections
+import json
+import re
+import sys
+
+import samba
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+for name in ("table", "config", "model", "gpu", "precision"):
+    parser.add_argument(name)
+parser.add_argument("--verbose", action="store_true")
+arguments = parser.parse_args()
+
+with open(arguments.config) as file:
+    config = json.load(file)
+heads = config["attn"]["num_heads"]
+sizes = {"D": config["hidden_size"], "E": config["expand"] * config["hidden_size"], "V": config["vocab_size"],
+         "N": config["state_size"], "R": config["time_step_rank"], "C": config["conv_kernel"], "H": heads,
+         "K": config["attn"]["num_kv_heads"], "P": config["hidden_size"] // heads, "W": config["attn"]["window_size"],
+         "w": 2 if arguments.precision == "bf16" else 4, "r": 2 if arguments.precision == "bf16" else 4}
+PLACES = 5 * 32  # sizes, segments, positions, rows, addresses of states
+
+rows = collections.defaultdict(dict)
+with open(arguments.table) as file:
+    for line in file:
+        if line.strip() and not line.startswith("#"):
+            launch, kernels, *formulas = (word.strip() for word in line.split("|"))
+            for kernel in kernels.split(","):
+                rows[launch][kernel] = formulas
+
+# Launches of each program: kernel and name.
+with open(arguments.gpu) as file:
+    text = file.read()
+programs, begin = {}, text.index("samba.programs = [")
+for match in re.finditer(r'max_tokens = (\d+) : i64, name = "(\w+)"', text):
+    programs[match.group(2)] = re.findall(r'kernel = "(\w+)", name = "([^"]+)"', text[begin:match.start()])
+    begin = match.end()
+
+model = samba.Model(arguments.model, device="virtual")
+sizes["I"] = model.manifest["model"]["mlp_size"]
+complaints = []
+
+
+def step(session, tokens):
+    """What each kernel did in a step."""
+    def flat(counters, prefix=""):
+        for key, value in counters.items():
+            if isinstance(value, dict):
+                yield from flat(value, f"{prefix}{key}.")
+            else:
+                yield prefix + key, value
+    def counted():
+        return {kernel: dict(flat(counters)) for kernel, counters in model.device_counters().items()}
+    before = counted()
+    session.feed(tokens)
+    after = counted()
+    change = {kernel: {key: value - before.get(kernel, {}).get(key, 0) for key, value in counters.items()}
+              for kernel, counters in after.items()}
+    return {kernel: counters for kernel, counters in change.items() if counters["launches"]}
+
+
+def check(program, tokens, counters):
+    def complain(kernel, what, found, expected):
+        complaints.append(f"{program}, {arguments.precision}: '{kernel}': {what}: found {found}, expected {expected}")
+
+    launches = collections.defaultdict(list)
+    for kernel, name in programs[program]:
+        launches[kernel].append(re.sub(r"^layers\.\d+\.", "", name))
+    if set(launches) != set(counters):
+        complain("all", "kernels", sorted(counters), sorted(launches))
+        return
+    for kernel, names in launches.items():
+        c, kind = counters[kernel], re.sub(r"_\d+$", "", kernel)
+        if c["launches"] != len(names):
+            complain(kernel, "launches", c["launches"], len(names))
+        least = [0, 0, 0]
+        for name in names:
+            if kind not in rows[name]:
+                complain(kernel, "rows of the table", f"none for '{name}'", "one")
+                return
+            formulas = rows[name][kind]
+            values = [None if f == "-" else eval(f, {}, {**sizes, "T": tokens}) for f in formulas]
+            least = [None if a is None or b is None else a + b for a, b in zip(least, values)]
+        ratios = []
+        for space, unit in (("global_loads", "sectors"), ("global_stores", "sectors"), ("shared_loads", "wavefronts"),
+                            ("shared_stores", "wavefronts")):
+            ideal, moved = c[f"{space}.ideal"], c[f"{space}.{unit}"]
+            ratios.append(ideal / moved if moved else 1)
+            bound = 0.9 if unit == "sectors" else 1 / 1.05
+            if ratios[-1] < bound:
+                complain(kernel, f"{space}: ideal {unit}, of those moved", f"{ratios[-1]:.3f}", f"at least {bound:.3f}")
+        for what, minimum, places in (("read", least[0], PLACES * len(names)), ("written", least[1], 0)):
+            found = c[f"unique_bytes_{what}"]
+            ratios.append((found - places) / minimum)
+            if not minimum * 0.999 <= found <= 1.1 * minimum + places:
+                complain(kernel, f"bytes {what}", found, f"{minimum:.0f} to {1.1 * minimum + places:.0f}")
+        if least[2] is not None and c["ex2"] != least[2]:
+            complain(kernel, "exponentials", c["ex2"], least[2])
+        if program == "prefill" and arguments.precision == "bf16" and re.match(r"linear|attention", kind):
+            for what in ("mma", "ldmatrix"):
+                if not c[what]:
+                    complain(kernel, what, 0, "some")
+        if arguments.verbose:
+            print(f"{program:8} {kernel:24} " + " ".join(f"{ratio:6.3f}" for ratio in ratios) +
+                  f" ex2 {c['ex2']:8} mma {c['mma']:6} ldmatrix {c['ldmatrix']:6} {' '.join(names)}")
+
+
+prompt = 2 * sizes["W"]
+session = model.session()
+check("prefill", prompt, step(session, list(range(3, 3 + prompt))))
+check("decode1", 1, step(session, [200]))
+blocks = collections.Counter(re.match(r"layers\.\d+", name).group() for _, name in programs["decode1"]
+                             if name.startswith("layers."))
+for block, count in blocks.items():
+    if count > 6:
+        complaints.append(f"decode1: '{block}': {count} launches, expected at most 6")
+for complaint in complaints:
+    print(complaint)
+print(f"{arguments.precision}: {', '.join(f'{count} launches in {block}' for block, count in blocks.items())}")
+sys.exit(1 if complaints else 0)
