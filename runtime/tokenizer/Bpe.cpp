@@ -223,7 +223,7 @@ Bpe::Bpe(const TokenizerSpec &spec, bool byteLevel) : spec(spec), byteLevel(byte
     size_t slot = slotOf(key);
     while (merges[slot].rank >= 0 && merges[slot].key != key)
       slot = (slot + 1) & (merges.size() - 1);
-    merges[slot] = {key, static_cast<int32_t>(rank), merge.result};
+    merges[slot] = {key, spec.ranks.empty() ? static_cast<int32_t>(rank) : spec.ranks[rank], merge.result};
     const std::string &left = spec.pieces[static_cast<size_t>(merge.left)],
                       &right = spec.pieces[static_cast<size_t>(merge.right)];
     for (const std::string *side : {&left, &right})

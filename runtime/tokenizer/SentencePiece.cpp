@@ -15,8 +15,12 @@
 using namespace samba::runtime;
 
 SentencePiece::SentencePiece(const std::string &path, const std::string &bytes, const TokenizerSettings &settings)
-    : Tokenizer(settings.vocabSize), processor(std::make_unique<sentencepiece::SentencePieceProcessor>()),
+    : Tokenizer(settings.vocabSize), processor(std::make_unique<sentencepiece::SentencePieceProcessor>()), bytes(bytes),
       bos(settings.bos), eos(settings.eos) {
+  std::optional<SentencePieceProto> proto = SentencePieceProto::read(bytes);
+  // The library follows them wherever they lead.
+  if (proto && !(SentencePieceRules::read(proto->rules) && SentencePieceRules::read(proto->decodeRules)))
+    throw Error(SAMBA_ERROR_FORMAT, "'" + path + "': the rules of the SentencePiece normalizer are damaged");
   auto status = processor->LoadFromSerializedProto(bytes);
   if (!status.ok() || processor->GetPieceSize() <= 0)
     throw Error(SAMBA_ERROR_FORMAT, "'" + path + "': the tokenizer is not a SentencePiece model");
@@ -35,6 +39,15 @@ SentencePiece::SentencePiece(const std::string &path, const std::string &bytes, 
 SentencePiece::~SentencePiece() = default;
 
 void SentencePiece::encodePart(std::string_view text, std::vector<int32_t> &ids) const {
+  if ((bytesOfTexts += text.size()) >= bytesForEngine) {
+    std::call_once(engineMade, [&] {
+      std::optional<SentencePieceProto> proto = SentencePieceProto::read(bytes);
+      if (proto && static_cast<int>(proto->pieces.size()) == processor->GetPieceSize())
+        engine = SentencePieceEngine::create(*proto);
+    });
+    if (engine)
+      return engine->encode(text, ids);
+  }
   std::vector<int> pieces;
   auto status = processor->Encode(absl::string_view(text.data(), text.size()), &pieces);
   if (!status.ok())

@@ -10,6 +10,10 @@
 
 #include "runtime/Tokenizer.h"
 #include "runtime/tokenizer/AddedTokens.h"
+#include "runtime/tokenizer/SentencePieceEngine.h"
+
+#include <atomic>
+#include <mutex>
 
 namespace sentencepiece {
 class SentencePieceProcessor;
@@ -17,8 +21,13 @@ class SentencePieceProcessor;
 
 namespace samba::runtime {
 
+/// The library reads a model, checks it, turns ids to text and encodes the first texts. Our engine, which makes the
+/// same ids, takes milliseconds to prepare, so it takes over when there is more to encode.
 class SentencePiece : public Tokenizer {
 public:
+  /// The engine encodes from so many bytes of all texts on.
+  static constexpr size_t bytesForEngine = 32 << 10;
+
   SentencePiece(const std::string &path, const std::string &bytes, const TokenizerSettings &settings);
   ~SentencePiece() override;
 
@@ -35,6 +44,10 @@ private:
   void encodePart(std::string_view text, std::vector<int32_t> &ids) const;
 
   std::unique_ptr<sentencepiece::SentencePieceProcessor> processor;
+  std::string bytes; // for the engine
+  mutable std::atomic<size_t> bytesOfTexts = 0;
+  mutable std::once_flag engineMade;
+  mutable std::unique_ptr<SentencePieceEngine> engine; // or nothing
   std::optional<int32_t> bos, eos;
   AddedTokens parsed; // control pieces and added tokens
 };

@@ -84,6 +84,7 @@ struct TokenizerSpec {
   Model model = Bpe;
   std::vector<std::string> pieces; // by id; empty: there is none
   std::vector<Merge> merges;       // Bpe, best first
+  std::vector<int32_t> ranks;      // of merges, of which several may be equally good; empty: their order. Not stored
   std::vector<double> scores;      // Unigram, of the pieces
   int32_t unknown = -1;            // the piece for what has none; -1: nothing
   bool byteFallback = false, fuseUnknown = false, ignoreMerges = false;

@@ -9,8 +9,33 @@
 #include "runtime/tokenizer/SentencePiece.h"
 
 #include <cstdlib>
+#include <sentencepiece_processor.h>
 
 using namespace samba::runtime;
+
+/// The engine must make the ids of the library.
+static void compare(const std::string &bytes) {
+  sentencepiece::SentencePieceProcessor library;
+  std::optional<SentencePieceProto> proto = SentencePieceProto::read(bytes);
+  if (!proto || !SentencePieceRules::read(proto->rules) || !SentencePieceRules::read(proto->decodeRules) ||
+      !library.LoadFromSerializedProto(bytes).ok())
+    return;
+  std::unique_ptr<SentencePieceEngine> engine = SentencePieceEngine::create(*proto);
+  if (!engine)
+    return;
+  std::string pieces;
+  for (size_t i = 0; i < proto->pieces.size() && i < 64; ++i)
+    pieces += std::string(proto->pieces[i].text) + (i % 3 ? "" : " ");
+  for (const std::string &text : {std::string("Call me \xe2\x82\xac  Ishmael.\n\xff "), pieces, bytes.substr(0, 512)}) {
+    std::vector<int> expected;
+    std::vector<int32_t> ids;
+    if (!library.Encode(text, &expected).ok())
+      continue;
+    engine->encode(text, ids);
+    if (ids != std::vector<int32_t>(expected.begin(), expected.end()))
+      std::abort();
+  }
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   try {
@@ -23,5 +48,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     detokenizer->finish();
   } catch (const Error &) {
   }
+  compare({reinterpret_cast<const char *>(data), size});
   return 0;
 }

@@ -106,6 +106,7 @@ Values valuesOf(Options &options) {
       {"--show", text(options.show)},
       {"--precision", text(options.precision)},
       {"--keep", text(options.keep)},
+      {"--encode", text(options.encode)},
   };
   for (auto [name, other] : {std::pair("--prompt", "-p"),
                              {"--generate", "-n"},
@@ -136,6 +137,9 @@ void checkCombination(const Options &options, int formats) {
     throw UsageError("--fusion-matrix cannot be combined with --limits, --show, --compare, --ops and --trace");
   if (options.fusionMatrix && options.models.size() != 1)
     throw UsageError("--fusion-matrix takes one model directory");
+  if (options.encode && (options.limits || options.show || options.compare || tests || profile ||
+                         options.fusionMatrix || options.predict))
+    throw UsageError("--encode can only be combined with -r and a format");
   if (!options.fusionMatrix && (options.precision || options.keep))
     throw UsageError("--precision and --keep are for --fusion-matrix");
   bool onCpu = !options.device || *options.device == "cpu";
@@ -224,6 +228,7 @@ const char *samba::bench::helpText() {
        samba-bench MODEL.. --ops[=layers]        measure each kernel of a prompt step and of a generation step
        samba-bench MODEL --trace FILE            write a trace of some steps, for Perfetto or chrome://tracing
        samba-bench MODEL_DIR --fusion-matrix     measure what each fusion is worth
+       samba-bench TOKENIZER.. --encode FILE     measure how fast text is made token ids
        samba-bench --limits [-t THREADS,..]      measure what this machine can do
        samba-bench --show FILE.json              print an earlier result again
 
@@ -258,6 +263,10 @@ Fusions, of a model directory; the samba-compile beside this program compiles it
   --fusion-matrix=NAME,..  only these fusions
   --precision P            of weight matrices: f32 (default), bf16, int8 or int4
   --keep DIR               a folder that keeps the compiled models
+
+Tokenizers, each a compiled model, a tokenizer.json or a tokenizer.model:
+  --encode FILE            encode this text R times with each of them, on one thread; of a tokenizer.model also with the
+                           SentencePiece library, which must make the same ids
 
 Output (default: a Markdown table on standard output):
   --json                   everything that was measured; times in seconds, sizes in bytes

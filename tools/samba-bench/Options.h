@@ -44,6 +44,7 @@ struct Options {
   std::vector<std::string> fusions;     // of the matrix; empty: all
   std::optional<std::string> precision; // of the matrix, if not f32
   std::optional<std::string> keep;      // a folder for its compiled models
+  std::optional<std::string> encode;    // a text; `models` may also be tokenizers
   Format format = Format::Markdown;
 };
 

@@ -7,6 +7,7 @@
 
 #include "tools/samba-bench/Report.h"
 
+#include "tools/samba-bench/Encode.h"
 #include "tools/samba-bench/FusionMatrix.h"
 #include "tools/samba-bench/Limits.h"
 #include "tools/samba-bench/MarkdownTable.h"
@@ -120,6 +121,8 @@ std::string markdown(const ordered_json &result) {
   if (result.contains("predictions"))
     for (const ordered_json &prediction : result["predictions"])
       parts.push_back(predictionMarkdown(prediction));
+  if (result.contains("encoding"))
+    parts.push_back(encodingMarkdown(result["encoding"]));
   if (result.contains("fusion_matrix"))
     parts.push_back(fusionMatrixMarkdown(result["fusion_matrix"]));
   for (size_t i = 0; i < parts.size(); ++i)
@@ -203,6 +206,9 @@ std::string csv(const ordered_json &result) {
                      {"/file", "/model", "/precision", "/gpu", "/step", "/kernel", "/launches", "/bytes", "/mma_flops",
                       "/ex2", "/fp32", "/coalescing", "/bank_conflicts", "/predicted_s", "/predicted_by"});
   }
+  if (result.contains("encoding"))
+    text += csvTable(result["encoding"], {"/file", "/encoder", "/bytes", "/tokens", "/load_s", "/seconds/minimum",
+                                          "/seconds/median", "/bytes_per_s"});
   if (result.contains("fusion_matrix")) {
     text += csvTable(result["fusion_matrix"].at("variants"),
                      {"/name", "/fusions", "/against", "/same_code_as", "/kernels", "/barriers", "/barriers_saved",

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "tools/samba-bench/Bench.h"
+#include "tools/samba-bench/Encode.h"
 #include "tools/samba-bench/FusionMatrix.h"
 #include "tools/samba-bench/Predict.h"
 #include "tools/samba-bench/Profile.h"
@@ -37,7 +38,9 @@ static ordered_json measure(const Options &options) {
   for (const std::string &path : options.models) {
     if (options.fusionMatrix)
       break;
-    if (options.predict)
+    if (options.encode)
+      runEncoding(path, options, result["encoding"]);
+    else if (options.predict)
       runPredictions(path, options, result["predictions"]);
     else if (options.ops != Ops::None || options.trace)
       runProfiles(path, options, probe, result["models"], result["profiles"]);
