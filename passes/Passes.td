@@ -226,7 +226,7 @@ def SambaFuseRotary : SambaFusion<"samba-fuse-rotary", "::mlir::func::FuncOp"> {
   let summary = "rotations join the attention or the projections";
   let description = [{
     Merges the kernels of `rotary` with that of the `sliding_window_attention` that reads them, or with those of the
-    linears that they read.
+    linears that they read. What rounds keys and values for attention goes along: it shares the loop of the rotation.
   }];
   let options = policy # [
     Option<"into", "into", "std::string", "\"attention\"", "what rotations join: attention or projection">
