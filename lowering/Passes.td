@@ -61,13 +61,27 @@ def SambaLowerToGpu : Pass<"samba-lower-to-gpu", "::mlir::ModuleOp"> {
     kernel, the layer's name, the grid as a function of the step's sizes, and its arguments, which are places in the
     arena of intermediate values, the weights or the states, or inputs and outputs of the step (docs/formats.md).
     What one `samba.kernel` holds becomes one launch where there is a kernel for it, else a few.
+
+    With `hopper` the programs are made once more with the kernels of sm_90a, in the `gpu.module` `@kernels_sm_90a`; those
+    have `exact = 90`. If no kernel of theirs needs sm_90a they are left out.
   }];
   let options = [
+    Option<"hopper", "hopper", "bool", "false", "also make kernels for sm_90a (copy engine and warpgroup products)">,
     Option<"tokens", "tokens", "int64_t", "512", "tokens of the largest step, for which the arena is planned">
   ];
   let dependentDialects = ["::samba::SambaDialect", "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
     "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect", "::mlir::NVVM::NVVMDialect",
     "::mlir::scf::SCFDialect"];
+}
+
+def SambaMapsByValue : Pass<"samba-maps-by-value", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "lets kernels take descriptions of matrices by value";
+  let description = [{
+    The copy engine of sm_90 reads the description of a matrix, 128 bytes that the host has made, from the parameters of
+    the kernel. `samba-lower-to-gpu` writes such a parameter as a pointer with `llvm.align = 64`; in a kernel of the LLVM
+    dialect it becomes a constant of the grid that is passed by value. Other parameters are left alone.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect"];
 }
 
 #endif // SAMBA_LOWERING_PASSES_TD

@@ -28,6 +28,7 @@ constexpr int64_t maxBlock[3] = {1024, 1024, 64};
 constexpr int64_t maxBlockThreads = 1024;
 constexpr int64_t maxSharedBytes = 227 << 10;
 constexpr size_t maxParameterBytes = 4096;
+constexpr uint32_t maxBoxRows = 256, mapAlignment = 16;
 constexpr uint64_t imageAlignment = 64;
 constexpr uint64_t maxTextBytes = uint64_t(64) << 20;
 constexpr int64_t maxInt32 = std::numeric_limits<int32_t>::max();
@@ -76,6 +77,8 @@ public:
   GpuProgram program(const JsonValue &value) {
     GpuProgram program;
     program.name = value["name"].string();
+    if (!value["exact"].isNull())
+      program.exact = static_cast<int>(value["exact"].integer(10, 9999));
     program.limits.tokens = value["max_tokens"].integer(1, SAMBA_MAX_CHUNK);
     program.limits.sequences = value["max_sequences"].integer(1, SAMBA_MAX_CHUNK);
     program.limits.rows = value["max_rows"].integer(1, SAMBA_MAX_CHUNK);
@@ -136,12 +139,36 @@ private:
     JsonValue arguments = value["args"];
     if (arguments.arraySize() > maxParameterBytes / 4)
       arguments.wrong("at most " + std::to_string(maxParameterBytes / 4) + " arguments");
-    for (size_t i = 0; i < arguments.arraySize(); ++i)
-      launch.arguments.push_back(argument(arguments.at(i)));
+    size_t bytes = 0;
+    for (size_t i = 0; i < arguments.arraySize(); ++i) {
+      launch.arguments.push_back(argument(arguments.at(i), launch.maps));
+      bytes += launch.arguments.back().bytes();
+    }
+    if (bytes > maxParameterBytes)
+      arguments.wrong("at most " + std::to_string(maxParameterBytes) + " bytes of arguments");
     return launch;
   }
 
-  GpuArgument argument(const JsonValue &value) {
+  GpuMap map(const JsonValue &value) {
+    GpuMap map;
+    map.ofWeights = value["arena"].isNull();
+    uint64_t available = map.ofWeights ? section.weightsBytes : section.arenaBytes;
+    JsonValue at = value[map.ofWeights ? "weights" : "arena"];
+    map.offset = offset(at, available);
+    map.width = value["width"].integer(1, maxInt32);
+    map.stride = value["stride"].integer(map.width * 2, int64_t(1) << 39);
+    for (auto [number, key] : {std::pair(map.offset, "offset"), std::pair(uint64_t(map.stride), "stride")})
+      if (number % mapAlignment != 0)
+        value.wrong(std::string("a multiple of ") + std::to_string(mapAlignment) + " as " + key);
+    map.rows = parseExtent(value["rows"], maxInt32, limits);
+    map.boxRows = static_cast<uint32_t>(value["box"].integer(1, maxBoxRows));
+    uint64_t most = static_cast<uint64_t>(map.rows.count(limits));
+    if (most > 0 && (most - 1) * uint64_t(map.stride) + uint64_t(map.width) * 2 > available - map.offset)
+      value.wrong("a matrix within the " + std::to_string(available) + " bytes");
+    return map;
+  }
+
+  GpuArgument argument(const JsonValue &value, std::vector<GpuMap> &maps) {
     JsonValue::Member member = value.onlyMember();
     GpuArgument argument = {};
     if (member.name == "arena") {
@@ -174,8 +201,12 @@ private:
         member.value.wrong("a number that f32 can hold");
       argument.kind = Kind::F32;
       argument.real = static_cast<float>(number);
+    } else if (member.name == "map") {
+      argument.kind = Kind::Map;
+      argument.map = maps.size();
+      maps.push_back(map(member.value));
     } else {
-      value.wrong("arena, weights, input, output, state, i32, i64 or f32");
+      value.wrong("arena, weights, input, output, state, i32, i64, f32 or map");
     }
     return argument;
   }
@@ -274,20 +305,29 @@ GpuSection GpuSection::parse(const std::string &path, std::string_view bytes, co
     programs.wrong("a program");
   for (size_t i = 0; i < programs.arraySize(); ++i)
     section.programs.push_back(ProgramParser(section, manifest).program(programs.at(i)));
+  if (section.limits().tokens == 0)
+    programs.wrong("a program for all images");
   return section;
 }
 
-StepSizes GpuSection::limits() const {
-  const GpuProgram *largest = &programs.front();
+int GpuSection::programsOf(const GpuImage &image) const {
   for (const GpuProgram &program : programs)
-    if (program.limits.longest > largest->limits.longest)
-      largest = &program;
-  return largest->limits;
+    if (image.exact && program.exact == image.arch)
+      return program.exact;
+  return 0;
 }
 
-const GpuProgram *GpuSection::programFor(const StepSizes &sizes) const {
+StepSizes GpuSection::limits(int exact) const {
+  StepSizes largest;
   for (const GpuProgram &program : programs)
-    if (program.accepts(sizes))
+    if (program.exact == exact && program.limits.longest > largest.longest)
+      largest = program.limits;
+  return largest;
+}
+
+const GpuProgram *GpuSection::programFor(const StepSizes &sizes, int exact) const {
+  for (const GpuProgram &program : programs)
+    if (program.exact == exact && program.accepts(sizes))
       return &program;
   return nullptr;
 }

@@ -33,9 +33,12 @@
 using namespace mlir;
 using namespace samba;
 
-static constexpr int64_t kArchitectures[] = {80, 86, 89, 90, 100, 120};
+static constexpr CudaArch kHopper = {90, true};
+static constexpr CudaArch kArchitectures[] = {{80}, {86}, {89}, {90}, kHopper, {100}, {120}};
 
-llvm::ArrayRef<int64_t> samba::usualArchitectures() { return kArchitectures; }
+bool CudaTarget::hopper() const { return !listed || llvm::is_contained(cubinArchs, kHopper); }
+
+llvm::ArrayRef<CudaArch> samba::usualArchitectures() { return kArchitectures; }
 
 llvm::Expected<CudaTarget> CudaTarget::get(llvm::StringRef name) {
   CudaTarget target;
@@ -48,16 +51,14 @@ llvm::Expected<CudaTarget> CudaTarget::get(llvm::StringRef name) {
   llvm::SmallVector<llvm::StringRef> archs;
   rest.split(archs, ',');
   for (llvm::StringRef arch : archs) {
-    int64_t number = 0;
-    llvm::StringRef digits = arch;
-    if (!digits.consume_front("sm_") || !llvm::to_integer(digits, number, 10) ||
-        !llvm::is_contained(kArchitectures, number)) {
-      std::string known = llvm::join(
-          llvm::map_range(kArchitectures, [](int64_t known) { return "sm_" + std::to_string(known); }), ", ");
+    const CudaArch *found = llvm::find_if(kArchitectures, [&](const CudaArch &known) { return known.name() == arch; });
+    if (found == std::end(kArchitectures)) {
+      std::string known =
+          llvm::join(llvm::map_range(kArchitectures, [](const CudaArch &known) { return known.name(); }), ", ");
       return llvm::createStringError("unknown architecture '" + arch + "' in '" + name + "': expected " + known);
     }
-    if (!llvm::is_contained(target.cubinArchs, number))
-      target.cubinArchs.push_back(number);
+    if (!llvm::is_contained(target.cubinArchs, *found))
+      target.cubinArchs.push_back(*found);
   }
   return target;
 }
@@ -66,7 +67,7 @@ llvm::Expected<CudaTarget> CudaTarget::get(llvm::StringRef name) {
 // PTX
 //===----------------------------------------------------------------------===//
 
-static llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(int64_t arch) {
+static llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(CudaArch arch) {
   LLVMInitializeNVPTXTargetInfo();
   LLVMInitializeNVPTXTarget();
   LLVMInitializeNVPTXTargetMC();
@@ -76,16 +77,22 @@ static llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(
   const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, message);
   if (!target)
     return llvm::createStringError("no code generation for NVIDIA devices: " + message);
-  // LLVM aborts on an architecture that the version of PTX does not know: 8.0 knows all up to sm_90.
+  // LLVM aborts on an architecture that the version of PTX does not know: 8.0 knows all up to sm_90a.
   std::unique_ptr<llvm::TargetMachine> machine(
-      target->createTargetMachine(triple, "sm_" + std::to_string(arch), "+ptx80", llvm::TargetOptions(), std::nullopt,
-                                  std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+      target->createTargetMachine(triple, arch.name(), "+ptx80", llvm::TargetOptions(), std::nullopt, std::nullopt,
+                                  llvm::CodeGenOptLevel::Aggressive));
   if (!machine)
     return llvm::createStringError("no code generation for NVIDIA devices");
   return machine;
 }
 
-llvm::Expected<std::string> samba::emitPtx(ModuleOp module, int64_t arch) {
+static gpu::GPUModuleOp kernelsFor(ModuleOp module, CudaArch arch) {
+  return module.lookupSymbol<gpu::GPUModuleOp>("kernels_" + arch.name());
+}
+
+bool samba::hasHopperKernels(ModuleOp module) { return bool(kernelsFor(module, kHopper)); }
+
+llvm::Expected<std::string> samba::emitPtx(ModuleOp module, CudaArch arch) {
   auto machine = createTargetMachine(arch);
   if (!machine)
     return machine.takeError();
@@ -96,7 +103,9 @@ llvm::Expected<std::string> samba::emitPtx(ModuleOp module, int64_t arch) {
   registerNVVMDialectTranslation(registry);
   module.getContext()->appendDialectRegistry(registry);
 
-  auto kernels = module.lookupSymbol<gpu::GPUModuleOp>("kernels");
+  gpu::GPUModuleOp kernels = kernelsFor(module, arch);
+  if (!kernels)
+    kernels = module.lookupSymbol<gpu::GPUModuleOp>("kernels");
   if (!kernels)
     return llvm::createStringError("the module has no kernels; is it lowered for a GPU?");
   DiagnosticCapture diagnostics(module.getContext());
@@ -159,7 +168,7 @@ static llvm::Expected<std::string> readFile(llvm::StringRef path) {
   return (*buffer)->getBuffer().str();
 }
 
-llvm::Expected<std::string> samba::assemblePtx(llvm::StringRef ptxas, llvm::StringRef ptx, int64_t arch) {
+llvm::Expected<std::string> samba::assemblePtx(llvm::StringRef ptxas, llvm::StringRef ptx, CudaArch arch) {
   llvm::SmallString<128> folder;
   if (std::error_code error = llvm::sys::fs::createUniqueDirectory("samba-ptxas", folder))
     return llvm::createStringError(error, "cannot make a temporary folder");
@@ -174,7 +183,7 @@ llvm::Expected<std::string> samba::assemblePtx(llvm::StringRef ptxas, llvm::Stri
     if (error || stream.has_error())
       return llvm::createStringError("cannot write '" + input + "'");
   }
-  std::string archName = "-arch=sm_" + std::to_string(arch);
+  std::string archName = "-arch=" + arch.name();
   llvm::StringRef arguments[] = {ptxas, archName, "-O3", "--warning-as-error", "-o", output, input};
   std::optional<llvm::StringRef> redirects[] = {"", messages, messages};
   std::string failure;
@@ -185,7 +194,7 @@ llvm::Expected<std::string> samba::assemblePtx(llvm::StringRef ptxas, llvm::Stri
     std::string first = said ? llvm::StringRef(*said).trim().split('\n').first.str() : "";
     if (!said)
       llvm::consumeError(said.takeError());
-    return llvm::createStringError("'" + ptxas + "' failed for sm_" + llvm::Twine(arch) + ": " +
+    return llvm::createStringError("'" + ptxas + "' failed for " + arch.name() + ": " +
                                    (failure.empty() ? first : failure));
   }
   return readFile(output);

@@ -82,6 +82,18 @@ Value GpuEmitter::shared(int64_t bytes) {
                                    global.getSymName());
 }
 
+Value GpuEmitter::dynamicShared() {
+  std::string name = (function.getName() + "_dynamic").str();
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(function);
+  constexpr unsigned kSharedSpace = 3;
+  auto global = LLVM::GlobalOp::create(b, loc, LLVM::LLVMArrayType::get(b.getI8Type(), 0), /*isConstant=*/false,
+                                       LLVM::Linkage::External, name, Attribute(), /*alignment=*/1024, kSharedSpace);
+  b.setInsertionPointToStart(&function.getBody().front());
+  return LLVM::AddressOfOp::create(b, loc, LLVM::LLVMPointerType::get(b.getContext(), kSharedSpace),
+                                   global.getSymName());
+}
+
 Value GpuEmitter::constants(ArrayRef<double> values) {
   std::string name = (function.getName() + "_constants").str();
   OpBuilder::InsertionGuard guard(b);

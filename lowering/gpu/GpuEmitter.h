@@ -60,6 +60,8 @@ public:
   }
   /// Bytes of shared memory, 16-byte aligned.
   Value shared(int64_t bytes);
+  /// The shared memory that the launch gives the kernel, aligned to 1024 bytes.
+  Value dynamicShared();
   /// A table of f64 in global memory.
   Value constants(mlir::ArrayRef<double> values);
   /// Any type, as it lies in memory.

@@ -57,6 +57,8 @@ public:
   const Limits &limits() const { return program.limits; }
   /// All segments have one token at most.
   bool isDecode() const { return program.limits.longest == 1; }
+  /// The kernels are for sm_90a alone.
+  bool isHopper() const { return program.exact == 90; }
   mlir::MLIRContext *context() { return module.getContext(); }
 
   /// A new intermediate value of dense rows.
@@ -71,10 +73,12 @@ public:
     std::string key;  // all that its code depends on beside the kind
     int64_t threads = 128;
     GridSize grid[3] = {};
+    int64_t sharedBytes = 0; // that the launch gives the kernel (GpuEmitter::dynamicShared)
+    bool hopper = false;     // only sm_90a can run it
   };
   using Body = llvm::function_ref<void(GpuEmitter &e, ValueRange arguments)>;
   /// Adds a launch. `body` writes the kernel if none of that kind and key exists. Arguments are pointers, those of
-  /// states i64.
+  /// states i64, maps pointers to them.
   void launch(const Spec &spec, std::vector<LaunchArgument> arguments, Body body);
   void probe(int64_t index, const Matrix &x);
 
@@ -138,13 +142,16 @@ struct LinearOperands {
   int64_t convColumn = 0;
 };
 /// Linear.cpp chooses among: LinearTile.cpp (any shape, f32 arithmetic), LinearTensor.cpp (bf16 on tensor cores),
-/// LinearSplit.cpp (bf16 weights and any x on tensor cores), LinearDecode.cpp (few rows).
+/// LinearHopper.cpp (the same on those of sm_90a), LinearSplit.cpp (bf16 weights and any x on tensor cores),
+/// LinearDecode.cpp (few rows).
 void launchLinear(StepBuilder &s, const LinearOperands &linear);
 void launchLinearTile(StepBuilder &s, const LinearOperands &linear);
 bool fitsLinearTensor(const LinearOperands &linear);
 void launchLinearTensor(StepBuilder &s, const LinearOperands &linear);
 bool fitsLinearSplit(const LinearOperands &linear);
 void launchLinearSplit(StepBuilder &s, const LinearOperands &linear);
+bool fitsLinearHopper(const StepBuilder &s, const LinearOperands &linear);
+void launchLinearHopper(StepBuilder &s, const LinearOperands &linear);
 bool fitsLinearDecode(const StepBuilder &s, const LinearOperands &linear);
 void launchLinearDecode(StepBuilder &s, const LinearOperands &linear);
 

@@ -14,9 +14,10 @@ void samba::launchLinear(StepBuilder &s, const LinearOperands &linear) {
   if (fitsLinearDecode(s, linear))
     return launchLinearDecode(s, linear);
   if (!linear.normWeight)
-    return fitsLinearTensor(linear)  ? launchLinearTensor(s, linear)
-           : fitsLinearSplit(linear) ? launchLinearSplit(s, linear)
-                                     : launchLinearTile(s, linear);
+    return fitsLinearHopper(s, linear) ? launchLinearHopper(s, linear)
+           : fitsLinearTensor(linear)  ? launchLinearTensor(s, linear)
+           : fitsLinearSplit(linear)   ? launchLinearSplit(s, linear)
+                                       : launchLinearTile(s, linear);
   LinearOperands rest = linear;
   rest.x = s.buffer(linear.x.width, linear.roundedTo ? linear.roundedTo : linear.x.element, linear.x.extent);
   rest.normWeight = {};

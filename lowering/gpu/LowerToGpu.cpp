@@ -56,30 +56,48 @@ public:
       return signalPassFailure();
     }
 
-    OpBuilder b = OpBuilder::atBlockEnd(module.getBody());
-    auto kernels = gpu::GPUModuleOp::create(b, module.getLoc(), "kernels");
-    llvm::StringMap<std::string> known;
-    llvm::StringSet<> names;
-    SmallVector<Attribute> programs;
-    int64_t arenaBytes = 0;
-    for (GpuProgram &program : programsFor()) {
-      StepBuilder builder(kernels, program, known, names);
-      if (failed(StepLowering(builder).lower(entry)))
-        return signalPassFailure();
-      int64_t bytes = 0;
-      std::vector<int64_t> offsets = program.plan(bytes);
-      arenaBytes = std::max(arenaBytes, bytes);
-      programs.push_back(program.toAttribute(&getContext(), offsets));
-    }
+    if (failed(lowerTo("kernels", 0, entry)) || (hopper && failed(lowerTo("kernels_sm_90a", 90, entry))))
+      return signalPassFailure();
     for (func::FuncOp function : functions)
       function.erase();
     for (auto weight : llvm::make_early_inc_range(module.getOps<WeightOp>()))
       weight.erase();
+    Builder b(&getContext());
     module->setAttr("samba.programs", b.getArrayAttr(programs));
     module->setAttr("samba.gpu_arena_bytes", b.getI64IntegerAttr(arenaBytes));
   }
 
 private:
+  /// Adds the kernels and programs for one kind of device; none if they would be those that all devices have.
+  LogicalResult lowerTo(StringRef name, int64_t exact, func::FuncOp entry) {
+    ModuleOp module = getOperation();
+    OpBuilder b = OpBuilder::atBlockEnd(module.getBody());
+    auto kernels = gpu::GPUModuleOp::create(b, module.getLoc(), name);
+    llvm::StringMap<std::string> known;
+    llvm::StringSet<> names;
+    SmallVector<Attribute> made;
+    int64_t most = 0;
+    bool differs = exact == 0;
+    for (GpuProgram &program : programsFor()) {
+      program.exact = exact;
+      StepBuilder builder(kernels, program, known, names);
+      if (failed(StepLowering(builder).lower(entry)))
+        return failure();
+      int64_t bytes = 0;
+      std::vector<int64_t> offsets = program.plan(bytes);
+      most = std::max(most, bytes);
+      made.push_back(program.toAttribute(&getContext(), offsets));
+      differs |= program.needsExact;
+    }
+    if (!differs) {
+      kernels.erase();
+      return success();
+    }
+    arenaBytes = std::max(arenaBytes, most);
+    llvm::append_range(programs, made);
+    return success();
+  }
+
   /// From the smallest steps to the largest: generation for one sequence and for some, and everything else.
   std::vector<GpuProgram> programsFor() {
     constexpr int64_t kFew = 16;
@@ -89,6 +107,9 @@ private:
     programs.push_back({"prefill", {tokens, std::min<int64_t>(tokens, 64), tokens, std::nullopt}, {}, {}});
     return programs;
   }
+
+  SmallVector<Attribute> programs;
+  int64_t arenaBytes = 0;
 };
 
 } // namespace

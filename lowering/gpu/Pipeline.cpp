@@ -17,8 +17,10 @@
 using namespace mlir;
 using namespace samba;
 
-void samba::buildGpuKernelPipeline(OpPassManager &pm) {
-  pm.addPass(createSambaLowerToGpu());
+void samba::buildGpuKernelPipeline(OpPassManager &pm, bool hopper) {
+  SambaLowerToGpuOptions options;
+  options.hopper = hopper;
+  pm.addPass(createSambaLowerToGpu(options));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }
@@ -33,6 +35,8 @@ void samba::buildGpuToNvvmPipeline(OpPassManager &pm) {
   options.useBarePtrCallConv = true;
   kernels.addPass(createConvertGpuOpsToNVVMOps(options));
   kernels.addPass(createReconcileUnrealizedCastsPass());
+  kernels.addPass(createConvertNVVMToLLVMPass()); // of what is inline PTX
+  kernels.addPass(createSambaMapsByValue());
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
 }

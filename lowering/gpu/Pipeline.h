@@ -12,8 +12,9 @@
 
 namespace samba {
 
-/// From samba IR after samba-plan-memory to kernels of the gpu dialect and the module attribute `samba.programs`.
-void buildGpuKernelPipeline(mlir::OpPassManager &pm);
+/// From samba IR after samba-plan-memory to kernels of the gpu dialect and the module attribute `samba.programs`; with
+/// `hopper` also for sm_90a, if a model has a use for them.
+void buildGpuKernelPipeline(mlir::OpPassManager &pm, bool hopper = false);
 
 /// From there to the NVVM dialect.
 void buildGpuToNvvmPipeline(mlir::OpPassManager &pm);

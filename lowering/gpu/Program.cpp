@@ -67,8 +67,27 @@ std::vector<int64_t> GpuProgram::plan(int64_t &arenaBytes) const {
   return offsets;
 }
 
+static DictionaryAttr sizeAttribute(Builder &b, const GridSize &size) {
+  SmallVector<NamedAttribute> entries{b.getNamedAttr("of", b.getStringAttr(extentName(size.of)))};
+  if (size.per != 1)
+    entries.push_back(b.getNamedAttr("per", b.getI64IntegerAttr(size.per)));
+  if (size.times != 1)
+    entries.push_back(b.getNamedAttr("times", b.getI64IntegerAttr(size.times)));
+  return b.getDictionaryAttr(entries);
+}
+
 static DictionaryAttr argumentAttribute(Builder &b, const LaunchArgument &argument, ArrayRef<int64_t> offsets) {
   auto entry = [&](llvm::StringRef key, Attribute value) { return b.getDictionaryAttr(b.getNamedAttr(key, value)); };
+  if (const std::optional<MatrixMap> &map = argument.map) {
+    LaunchArgument place = argument;
+    place.map.reset();
+    SmallVector<NamedAttribute> entries(argumentAttribute(b, place, offsets).getValue());
+    entries.push_back(b.getNamedAttr("width", b.getI64IntegerAttr(map->width)));
+    entries.push_back(b.getNamedAttr("stride", b.getI64IntegerAttr(map->stride)));
+    entries.push_back(b.getNamedAttr("rows", sizeAttribute(b, map->rows)));
+    entries.push_back(b.getNamedAttr("box", b.getI64IntegerAttr(map->boxRows)));
+    return entry("map", b.getDictionaryAttr(entries));
+  }
   switch (argument.kind) {
   case LaunchArgument::Kind::Buffer:
     return entry("arena", b.getI64IntegerAttr(offsets[argument.buffer] + argument.offset));
@@ -96,21 +115,15 @@ DictionaryAttr GpuProgram::toAttribute(MLIRContext *context, ArrayRef<int64_t> o
                b.getNamedAttr("of", b.getStringAttr(extentName(launch.rows)))};
     } else {
       SmallVector<Attribute> grid, arguments;
-      for (const GridSize &size : launch.grid) {
-        SmallVector<NamedAttribute> dimension{b.getNamedAttr("of", b.getStringAttr(extentName(size.of)))};
-        if (size.per != 1)
-          dimension.push_back(number("per", size.per));
-        if (size.times != 1)
-          dimension.push_back(number("times", size.times));
-        grid.push_back(b.getDictionaryAttr(dimension));
-      }
+      for (const GridSize &size : launch.grid)
+        grid.push_back(sizeAttribute(b, size));
       for (const LaunchArgument &argument : launch.arguments)
         arguments.push_back(argumentAttribute(b, argument, offsets));
       entry = {b.getNamedAttr("kernel", b.getStringAttr(launch.kernel)),
                b.getNamedAttr("name", b.getStringAttr(launch.name)),
                b.getNamedAttr("grid", b.getArrayAttr(grid)),
                b.getNamedAttr("block", b.getDenseI64ArrayAttr({launch.threads, 1, 1})),
-               number("shared", 0),
+               number("shared", launch.sharedBytes),
                b.getNamedAttr("args", b.getArrayAttr(arguments))};
     }
     entries.push_back(b.getDictionaryAttr(entry));
@@ -121,5 +134,7 @@ DictionaryAttr GpuProgram::toAttribute(MLIRContext *context, ArrayRef<int64_t> o
                                       b.getNamedAttr("launches", b.getArrayAttr(entries))};
   if (limits.longest)
     program.push_back(number("longest", *limits.longest));
+  if (exact)
+    program.push_back(number("exact", exact));
   return b.getDictionaryAttr(program);
 }

@@ -38,6 +38,16 @@ struct Limits {
   int64_t of(Extent extent) const;
 };
 
+/// A matrix of bf16 as the copy engine of sm_90 sees it: it copies boxes of 64 columns and some rows, whose 128-byte
+/// rows it swizzles. What lies beyond the matrix are zeros.
+struct MatrixMap {
+  int64_t width, stride; // elements, bytes
+  GridSize rows;         // how many there are
+  int64_t boxRows;
+  static constexpr int64_t boxWidth = 64;
+  static constexpr int64_t bytes = 128, alignment = 64; // of its description
+};
+
 /// An argument of a kernel. A buffer is an intermediate value; its place in the arena is decided when all launches are
 /// known.
 struct LaunchArgument {
@@ -45,13 +55,14 @@ struct LaunchArgument {
   Kind kind = Kind::Buffer;
   int64_t offset = 0; // bytes
   unsigned buffer = 0;
-  std::string name = {}; // of an input or output
+  std::string name = {};             // of an input or output
+  std::optional<MatrixMap> map = {}; // the kernel takes a description of the matrix that lies there, not its address
 };
 
 struct Launch {
   std::string kernel, name; // name: of the layer and operation, for people
   GridSize grid[3];
-  int64_t threads = 1;
+  int64_t threads = 1, sharedBytes = 0;
   std::vector<LaunchArgument> arguments;
   std::optional<int64_t> probe = {}; // shows `width` columns of argument 0 and launches nothing
   int64_t width = 0;
@@ -63,6 +74,8 @@ struct GpuProgram {
   Limits limits;
   std::vector<Launch> launches;
   std::vector<int64_t> buffers; // bytes
+  int64_t exact = 0;            // 90: its kernels may be those of sm_90a; 0: they run on sm_80 and all later ones
+  bool needsExact = false;      // and some are
 
   /// Decides where the buffers lie: two may share bytes unless a launch comes between their first and last uses.
   /// Returns the offsets and sets `arenaBytes`.

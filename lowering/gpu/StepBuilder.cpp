@@ -49,8 +49,10 @@ void StepBuilder::launch(const Spec &spec, std::vector<LaunchArgument> arguments
   std::string &kernel = kernels[spec.kind + ' ' + std::to_string(spec.threads) + ' ' + spec.key];
   if (kernel.empty())
     kernel = write(spec, arguments, body);
-  Launch launch{kernel, layer, {spec.grid[0], spec.grid[1], spec.grid[2]}, spec.threads, std::move(arguments)};
+  Launch launch{
+      kernel, layer, {spec.grid[0], spec.grid[1], spec.grid[2]}, spec.threads, spec.sharedBytes, std::move(arguments)};
   program.launches.push_back(std::move(launch));
+  program.needsExact |= spec.hopper;
 }
 
 std::string StepBuilder::write(const Spec &spec, ArrayRef<LaunchArgument> arguments, Body body) {
@@ -62,10 +64,15 @@ std::string StepBuilder::write(const Spec &spec, ArrayRef<LaunchArgument> argume
   Type pointer = LLVM::LLVMPointerType::get(context(), kGlobalSpace);
   SmallVector<Type> types;
   for (const LaunchArgument &argument : arguments)
-    types.push_back(argument.kind == LaunchArgument::Kind::State ? Type(b.getI64Type()) : pointer);
+    types.push_back(argument.kind == LaunchArgument::Kind::State ? Type(b.getI64Type())
+                    : argument.map                               ? LLVM::LLVMPointerType::get(context())
+                                                                 : pointer);
   auto function = gpu::GPUFuncOp::create(b, loc, name, b.getFunctionType(types, {}));
   function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), b.getUnitAttr());
   function.setKnownBlockSizeAttr(b.getDenseI32ArrayAttr({int32_t(spec.threads), 1, 1}));
+  for (auto [i, argument] : llvm::enumerate(arguments))
+    if (argument.map)
+      function.setArgAttr(i, LLVM::LLVMDialect::getAlignAttrName(), b.getI64IntegerAttr(MatrixMap::alignment));
   b.setInsertionPointToStart(&function.getBody().front());
   GpuEmitter e(b, loc, function, spec.threads);
   body(e, function.getArguments());

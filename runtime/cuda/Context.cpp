@@ -133,8 +133,10 @@ LoadedImage::LoadedImage(std::shared_ptr<const Context> owner, const Artefact &a
   for (const GpuImage *image : suitable) {
     std::string log;
     Result result = load(*image, log);
-    if (result == Success)
+    if (result == Success) {
+      exact = artefact.gpu().programsOf(*image);
       return;
+    }
     std::string reason = describe(*image) + ": " + driver.describe(result) + (log.empty() ? "" : ": " + firstLine(log));
     bool other = result == NoBinaryForGpu || result == InvalidImage || result == UnsupportedPtxVersion;
     if (!other)

@@ -111,6 +111,8 @@ public:
 
   /// Throws SAMBA_ERROR_FORMAT if there is none of that name.
   FunctionHandle function(const std::string &name) const;
+  /// Which of the artefact's programs are made of these kernels (GpuProgram::exact).
+  int programs() const { return exact; }
 
 private:
   Result load(const GpuImage &image, std::string &log);
@@ -118,6 +120,7 @@ private:
   std::shared_ptr<const Context> context;
   const Artefact &artefact;
   ModuleHandle module = nullptr;
+  int exact = 0;
 };
 
 } // namespace samba::runtime::cuda

@@ -68,14 +68,14 @@ public:
   std::unique_ptr<SequenceState> createState() override {
     return std::make_unique<DeviceState>(context, artefact.manifest().stateBytes);
   }
-  StepSizes limits() const override { return artefact.gpu().limits(); }
+  StepSizes limits() const override { return artefact.gpu().limits(image.programs()); }
   void reserve(int64_t) override {} // the arena is for the largest step
   int32_t threads() const override { return 1; }
   std::string device() const override { return context->description(); }
 
   void run(const Step &step, float *logits, samba_probe probe, void *probeUser) override {
     StepSizes sizes = step.sizes();
-    const GpuProgram *chosen = artefact.gpu().programFor(sizes);
+    const GpuProgram *chosen = artefact.gpu().programFor(sizes, image.programs());
     size_t index = static_cast<size_t>(chosen - artefact.gpu().programs.data());
     const ReadyProgram &program = programs[index];
     Context::Lock lock(*context);
@@ -112,6 +112,8 @@ private:
 
   ReadyProgram prepare(const GpuProgram &program) {
     ReadyProgram ready = {&program, InputLayout(program.limits), {}};
+    if (program.exact != image.programs()) // of kernels that are not here
+      return ready;
     for (const auto &item : program.items)
       if (const auto *probe = std::get_if<GpuProbe>(&item))
         ready.items.emplace_back(*probe);
@@ -185,6 +187,8 @@ private:
       return logitsBuffer.address();
     case Kind::Argmax:
       return argmaxBuffer.address();
+    case Kind::Map: // made for each step
+      return 0;
     case Kind::I32:
     case Kind::I64:
       return static_cast<uint64_t>(argument.integer);
@@ -218,13 +222,32 @@ private:
       if ((grid[i] = static_cast<unsigned>(launch.grid[i].count(sizes))) == 0)
         return;
     const Driver &driver = context->driver();
-    Result result = driver.launchKernel(ready.function, grid[0], grid[1], grid[2], launch.block[0], launch.block[1],
-                                        launch.block[2], launch.sharedBytes, context->stream(),
-                                        const_cast<void **>(ready.pointers.data()), nullptr);
+    std::vector<void *> pointers = ready.pointers;
+    std::vector<EncodedMap> maps(launch.maps.size());
+    for (size_t i = 0; i < pointers.size() && !maps.empty(); ++i)
+      if (launch.arguments[i].kind == Kind::Map)
+        pointers[i] = encode(maps[launch.arguments[i].map], launch, launch.arguments[i].map, sizes);
+    Result result =
+        driver.launchKernel(ready.function, grid[0], grid[1], grid[2], launch.block[0], launch.block[1],
+                            launch.block[2], launch.sharedBytes, context->stream(), pointers.data(), nullptr);
     if (result == Success && eachKernel)
       result = driver.streamSynchronize(context->stream());
     if (result != Success)
       driver.fail(result, "kernel '" + launch.kernel + "' (" + launch.name + ") failed on the GPU");
+  }
+
+  /// Rows beyond those of the step read as zeros.
+  EncodedMap *encode(EncodedMap &encoded, const GpuLaunch &launch, size_t index, const StepSizes &sizes) const {
+    const GpuMap &map = launch.maps[index];
+    DevicePointer base = (map.ofWeights ? weights : arena).address() + map.offset;
+    const uint64_t size[] = {static_cast<uint64_t>(map.width), static_cast<uint64_t>(map.rows.count(sizes))};
+    const uint64_t stride = static_cast<uint64_t>(map.stride);
+    const uint32_t box[] = {GpuMap::boxWidth, map.boxRows}, steps[] = {1, 1};
+    const Driver &driver = context->driver();
+    driver.check(driver.tensorMapEncodeTiled(&encoded, ElementsBf16, 2, reinterpret_cast<void *>(base), size, &stride,
+                                             box, steps, NotInterleaved, Swizzle128, PromoteTo256, FillZeros),
+                 "describing a matrix to kernel '" + launch.kernel + "' (" + launch.name + ")");
+    return &encoded;
   }
 
   void show(const GpuProbe &probe, const StepSizes &sizes, samba_probe callback, void *user) {

@@ -59,6 +59,13 @@ constexpr int captureRelaxed = 2;
 constexpr unsigned streamNonBlocking = 1;
 constexpr unsigned memoryTypeDevice = 2;
 
+/// CUtensorMap: what cuTensorMapEncodeTiled makes, as kernels take it.
+struct alignas(64) EncodedMap {
+  uint64_t words[16];
+};
+/// Of tensors: the type of elements, how a box lies in shared memory, how much of a line is fetched.
+enum : int { ElementsBf16 = 9, NotInterleaved = 0, Swizzle128 = 3, PromoteTo256 = 3, FillZeros = 0 };
+
 /// CUDA_MEMCPY2D.
 struct Copy2D {
   size_t fromX, fromY;
@@ -114,6 +121,9 @@ struct Copy2D {
   X(graphLaunch, cuGraphLaunch, (GraphExecHandle executable, StreamHandle stream))                                     \
   X(graphDestroy, cuGraphDestroy, (GraphHandle graph))                                                                 \
   X(graphExecDestroy, cuGraphExecDestroy, (GraphExecHandle executable))                                                \
+  X(tensorMapEncodeTiled, cuTensorMapEncodeTiled,                                                                      \
+    (EncodedMap * map, int elements, uint32_t rank, void *address, const uint64_t *sizes, const uint64_t *strides,      \
+     const uint32_t *box, const uint32_t *steps, int interleave, int swizzle, int promotion, int fill))                \
   X(launchKernel, cuLaunchKernel,                                                                                      \
     (FunctionHandle function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY,        \
      unsigned blockZ, unsigned sharedBytes, StreamHandle stream, void **parameters, void **extra))

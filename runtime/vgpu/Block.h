@@ -75,6 +75,7 @@ struct WarpState : Warp {
   bool yield = false;   // let others run after this instruction
   std::vector<Deferred> stores, products;
   uint32_t storeGroup = 0, productGroup = 0;
+  bool registersFenced = false; // wgmma.fence came after all writes to the registers of products
   std::vector<uint8_t> storage, local;
   std::vector<PendingCopy> copies;
   uint32_t group[lanes] = {}; // of cp.async: that which is open

@@ -445,6 +445,20 @@ void Decoder::placeVariables(Frame &target) {
   }
 }
 
+static bool isProduct(const ptx::Instruction &instruction) {
+  return instruction.opcode.substr(0, 16) == "wgmma.mma_async.";
+}
+
+/// Whether the result of the current instruction is a register that wgmma takes.
+bool Decoder::writesProducts() const {
+  if (frame->products.empty() || current->operands.empty() || isProduct(*current))
+    return false;
+  for (const Operand *result : elements(current->operands[0]))
+    if (result->kind == Operand::Register && frame->products.count(result->index))
+      return true;
+  return false;
+}
+
 void Decoder::decodeOne() {
   modifiers.set(current->opcode);
   DecodeFunction decode = findOpcode(modifiers.name());
@@ -463,12 +477,20 @@ void Decoder::decodeOne() {
     helper.a = extension.from;
   }
   extensions.clear();
+  if (writesProducts())
+    decodeProductWrite(*this);
 }
 
 void Decoder::decodeBody(Frame &target) {
   Frame *outer = frame;
   const ptx::Instruction *outerInstruction = current;
   frame = &target;
+  for (const ptx::Instruction &instruction : target.function->instructions)
+    if (isProduct(instruction))
+      for (const Operand &operand : instruction.operands)
+        if (operand.kind == Operand::Vector) // the sums, and the first operand if it is no descriptor
+          for (const Operand *element : elements(operand))
+            target.products.insert(element->index);
   for (const ptx::Instruction &instruction : target.function->instructions) {
     target.starts.push_back(static_cast<uint32_t>(kernel.code.size()));
     current = &instruction;

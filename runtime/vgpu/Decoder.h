@@ -17,6 +17,7 @@
 #include "runtime/vgpu/Program.h"
 
 #include <map>
+#include <set>
 
 namespace samba::vgpu {
 
@@ -114,9 +115,11 @@ private:
     std::vector<uint32_t> starts;                      // index in the code of each instruction
     std::vector<std::pair<size_t, uint32_t>> branches; // instruction in the code and its target in the text
     std::vector<size_t> ends;                          // branches to the end
+    std::set<uint32_t> products;                       // registers that wgmma takes
   };
   void decodeBody(Frame &frame);
   void decodeOne();
+  bool writesProducts() const;
   void placeVariables(Frame &frame);
   uint32_t placeLocal(std::string_view name, uint32_t align, uint64_t bytes);
   uint32_t placeShared(std::string_view name, uint32_t align, uint64_t bytes);
@@ -155,6 +158,8 @@ void decodeClusterBarrier(Decoder &d);
 /// cp.async.bulk and cp.async.mbarrier.
 void decodeBulk(Decoder &d);
 void decodeAsyncArrive(Decoder &d);
+/// Follows an instruction that writes registers of wgmma.
+void decodeProductWrite(Decoder &d);
 /// mov.pred.
 void movePredicate(Decoder &d);
 /// Null if no family has the opcode.

@@ -213,8 +213,9 @@ bool takeSpace(Decoder &d, Space &space) {
 
 void convertAddress(Decoder &d) {
   bool to = d.modifiers.take("to");
-  Space space;
-  if (!takeSpace(d, space))
+  Space space = Space::Shared;
+  // In a cluster of one block the cluster's shared memory is that of the block.
+  if (!d.modifiers.take("shared::cluster") && !takeSpace(d, space))
     d.unsupported();
   if (d.type().bits != 64)
     d.unsupported();

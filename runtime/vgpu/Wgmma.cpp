@@ -88,6 +88,8 @@ void issue(Warp &w, const Instruction &i) {
   Block &block = *w.block;
   WarpState &warp = block.state(w);
   Problem p = problemOf(i);
+  if (!warp.registersFenced && block.context.checking)
+    fault(w, i, "fence", "registers of the product were written without a wgmma.fence after that");
   if (block.warps.size() < warp.id / 4 * 4 + 4)
     fault(w, i, "full-warp", "the warpgroup has less than four warps");
   Deferred product{&i, warp.productGroup, ++block.operations, {}, {}};
@@ -200,7 +202,12 @@ void wait(Warp &w, const Instruction &i) {
   warp.products.erase(warp.products.begin(), warp.products.begin() + static_cast<std::ptrdiff_t>(done));
 }
 
-void fence(Warp &w, const Instruction &i) { requireFullWarp(w, i); }
+void fence(Warp &w, const Instruction &i) {
+  requireFullWarp(w, i);
+  w.block->state(w).registersFenced = true;
+}
+
+void noteWrite(Warp &w, const Instruction &) { w.block->state(w).registersFenced = false; }
 
 void decode(Decoder &d) {
   d.requireArch(90, "wgmma");
@@ -297,5 +304,7 @@ void registersOfWarp(Decoder &d) {
 }
 
 } // namespace
+
+void samba::vgpu::decodeProductWrite(Decoder &d) { d.emit(noteWrite, Class::Move).counted = false; }
 
 const Opcode samba::vgpu::hopperOpcodes[] = {{"wgmma", decode}, {"setmaxnreg", registersOfWarp}, {nullptr, nullptr}};

@@ -7,12 +7,14 @@
 //
 // samba-vgpu-run KERNELS.ptx LAUNCHES.json: for tests of single kernels, and for mutate_ptx.py. The JSON has
 //   {"buffers": {"x": {"bytes": 4096, "fill": "f32"}}, "launches": [{"kernel": "k", "grid": [2], "block": [128],
-//    "shared": 0, "args": [{"buffer": "x", "offset": 0}, {"i32": 5}, {"i64": 7}, {"f32": 0.5}]}]}
-// A fill is "zero", "f32", "bf16" (small multiples of 1/4), "i32" (a ramp), or "nothing": then reads before writes are
-// findings.
+//    "shared": 0, "args": [{"buffer": "x", "offset": 0}, {"i32": 5}, {"i64": 7}, {"f32": 0.5},
+//    {"map": "x", "width": 100, "rows": 20, "stride": 208, "box": 64}]}]}
+// A fill is "zero", "f32", "bf16" (small multiples of 1/4), "i32" (a ramp), "nothing": then reads before writes are
+// findings, or a list of 32-bit words. A map describes a matrix of 2-byte elements in boxes of 64 columns.
 //
 //===----------------------------------------------------------------------===//
 
+#include "runtime/vgpu/TensorMap.h"
 #include "runtime/vgpu/Vgpu.h"
 
 #include <algorithm>
@@ -110,6 +112,20 @@ void fill(uint8_t *to, uint64_t bytes, const std::string &kind) {
   }
 }
 
+TensorMap mapOf(const json &value, uint64_t address) {
+  TensorMap map;
+  map.elementBytes = 2;
+  map.rank = 2;
+  map.swizzle = 128;
+  map.address = address;
+  map.sizes[0] = value.at("width");
+  map.sizes[1] = value.at("rows");
+  map.strides[0] = value.at("stride");
+  map.box[0] = 64;
+  map.box[1] = value.at("box");
+  return map;
+}
+
 float real(const uint8_t *at, size_t size) {
   uint32_t bits = 0;
   std::memcpy(&bits, at, size);
@@ -128,10 +144,15 @@ int run(const Arguments &arguments) {
   Executor executor(memory, arguments.options);
   std::map<std::string, Buffer> buffers;
   for (auto &[name, entry] : description.at("buffers").items()) {
-    std::string kind = entry.value("fill", "zero");
-    uint64_t bytes = entry.at("bytes");
+    std::vector<int32_t> words;
+    if (entry.contains("words"))
+      words = entry["words"].get<std::vector<int32_t>>();
+    std::string kind = words.empty() ? entry.value("fill", "zero") : "i32";
+    uint64_t bytes = words.empty() ? entry.at("bytes").get<uint64_t>() : words.size() * 4;
     uint64_t address = memory.allocate(bytes, name, 256, kind == "nothing");
-    if (kind != "zero" && kind != "nothing")
+    if (!words.empty())
+      std::memcpy(memory.host(address, bytes), words.data(), bytes);
+    else if (kind != "zero" && kind != "nothing")
       fill(static_cast<uint8_t *>(memory.host(address, bytes)), bytes, kind);
     buffers[name] = {address, bytes, entry.value("holds", kind)};
   }
@@ -154,6 +175,14 @@ int run(const Arguments &arguments) {
     for (size_t k = 0; k < values.size(); ++k) {
       uint64_t bits = 0;
       const json &value = values[k];
+      auto [offset, size] = parameters.parameters[k];
+      if (value.contains("map")) {
+        TensorMap map = mapOf(value, buffers.at(value["map"]).address);
+        if (size != sizeof(map))
+          throw Error("argument " + std::to_string(k) + " has " + std::to_string(size) + " bytes, a map 128");
+        std::memcpy(launch.parameters.data() + offset, &map, sizeof(map));
+        continue;
+      }
       if (value.contains("buffer")) {
         bits = buffers.at(value["buffer"]).address + value.value("offset", uint64_t(0));
       } else if (value.contains("f32")) {
@@ -163,7 +192,6 @@ int run(const Arguments &arguments) {
         bits =
             static_cast<uint64_t>(value.contains("i32") ? value["i32"].get<int64_t>() : value.at("i64").get<int64_t>());
       }
-      auto [offset, size] = parameters.parameters[k];
       std::memcpy(launch.parameters.data() + offset, &bits, size < 8 ? size : 8);
     }
     executor.run(launch);

@@ -31,13 +31,26 @@ llvm::Expected<GpuContents> samba::emitCudaCode(ModuleOp module, const CudaTarge
                                    "without architectures, --target=cuda needs none");
   if (ptxas.empty())
     report.warn("ptxas is not found: the compiled model has PTX only, which the driver compiles when it is loaded");
-  llvm::ArrayRef<int64_t> archs = target.listed ? llvm::ArrayRef<int64_t>(target.cubinArchs) : usualArchitectures();
-  for (int64_t arch : ptxas.empty() ? llvm::ArrayRef<int64_t>() : archs) {
-    llvm::Expected<std::string> code = assemblePtx(ptxas, *ptx, arch);
+  std::optional<std::string> hopperPtx;
+  CudaArch hopperArch = {90, true};
+  if (target.hopper() && hasHopperKernels(module)) {
+    llvm::Expected<std::string> own = emitPtx(module, hopperArch);
+    if (!own)
+      return own.takeError();
+    hopperPtx = std::move(*own);
+  }
+  llvm::ArrayRef<CudaArch> archs = target.listed ? llvm::ArrayRef<CudaArch>(target.cubinArchs) : usualArchitectures();
+  for (CudaArch arch : ptxas.empty() ? llvm::ArrayRef<CudaArch>() : archs) {
+    // Without kernels of its own, sm_90a is sm_90.
+    if (arch.exact && !hopperPtx && !target.listed)
+      continue;
+    llvm::Expected<std::string> code = assemblePtx(ptxas, arch.exact && hopperPtx ? *hopperPtx : *ptx, arch);
     if (!code)
       return code.takeError();
-    contents.images.push_back({GpuImage::Kind::Cubin, int(arch), false, std::move(*code)});
+    contents.images.push_back({GpuImage::Kind::Cubin, int(arch.number), arch.exact, std::move(*code)});
   }
-  contents.images.push_back({GpuImage::Kind::Ptx, int(target.ptxArch), false, std::move(*ptx)});
+  contents.images.push_back({GpuImage::Kind::Ptx, int(target.ptxArch.number), false, std::move(*ptx)});
+  if (hopperPtx)
+    contents.images.push_back({GpuImage::Kind::Ptx, int(hopperArch.number), true, std::move(*hopperPtx)});
   return contents;
 }

@@ -302,7 +302,8 @@ private:
   llvm::Error emitForCuda() {
     if (options.writesArtefact())
       return emitArtefact();
-    llvm::Expected<std::string> ptx = emitPtx(*module, options.cuda->ptxArch);
+    llvm::Expected<std::string> ptx =
+        emitPtx(*module, options.cuda->onlyHopper() ? options.cuda->cubinArchs.front() : options.cuda->ptxArch);
     if (!ptx)
       return ptx.takeError();
     if (options.emission == Emission::Ptx)

@@ -48,8 +48,8 @@ struct CommandLine {
   cl::opt<std::string> target{
       "target",
       cl::desc("What to compile for: cpu (default), cuda, cpu,cuda; after cuda the architectures "
-               "to assemble for may follow, e.g. cuda:sm_80,sm_90 (default: PTX, and machine "
-               "code for all known ones if ptxas is found)"),
+               "to assemble for may follow, e.g. cuda:sm_80,sm_90a (default: PTX, and machine "
+               "code for all known ones if ptxas is found; sm_90a has kernels of its own for bf16)"),
       cl::value_desc("list"), cl::init("cpu"), cl::cat(category)};
   cl::opt<std::string> cpu{
       "cpu",
@@ -239,6 +239,7 @@ llvm::Error parseTarget(const CommandLine &line, CompileOptions &options) {
     return llvm::createStringError("--precision=" + options.phases.precision +
                                    ": --target=cuda has no quantised matrices yet; expected f32 or bf16");
   options.phases.cuda = !options.cpu;
+  options.phases.hopper = options.cuda && options.cuda->hopper();
   return llvm::Error::success();
 }
 

@@ -171,7 +171,7 @@ static llvm::Error lower(ModuleOp module, const PhaseOptions &options,
 llvm::Error samba::lowerToKernels(ModuleOp module, const PhaseOptions &options) {
   return lower(module, options, [&](OpPassManager &pm) {
     if (options.cuda)
-      buildGpuKernelPipeline(pm);
+      buildGpuKernelPipeline(pm, options.hopper);
     else
       buildCpuKernelPipeline(pm, options.cpu);
   });
@@ -203,7 +203,7 @@ llvm::Error samba::runPhase(Phase phase, ModuleOp module, const PhaseOptions &op
   case Phase::Lower:
     return lower(module, options, [&](OpPassManager &pm) {
       if (options.cuda) {
-        buildGpuKernelPipeline(pm);
+        buildGpuKernelPipeline(pm, options.hopper);
         buildGpuToNvvmPipeline(pm);
       } else {
         buildCpuLoweringPipeline(pm, options.cpu);

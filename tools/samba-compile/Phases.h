@@ -36,8 +36,9 @@ struct PhaseOptions {
   std::string kv;                // of keys and values: f32, bf16 or int8; empty: usualKv
   std::string cpu = "native";    // names for CpuTarget::getAll; phase Lower takes one at a time
   bool cuda = false;             // for GPUs, not for a CPU
+  bool hopper = false;           // with kernels of sm_90a
   FusionOptions fusion;
-  bool fusionGiven = false; // `fusion` was asked for; else each target has its own default
+  bool fusionGiven = false;       // `fusion` was asked for; else each target has its own default
   StageFile stages;               // passes of phases that are not to run what they usually do
   PassChecker *checker = nullptr; // executes the module after each pass, if there is one
 };

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "runtime/vgpu/TensorMap.h"
 #include "runtime/vgpu/driver/VirtualDriver.h"
 
 #include <cstdlib>
@@ -351,6 +352,35 @@ Result cuMemsetD8Async(DevicePointer to, unsigned char value, size_t bytes, Stre
     OpaqueStream &stream = streamOf(context, handle);
     context.memory.host(to, bytes);
     context.submit(stream, [=, &context] { std::memset(context.memory.host(to, bytes), value, bytes); });
+  });
+}
+
+// Plain boxes of elements of a power of two up to 8 bytes; those of a copy with another order are refused.
+Result cuTensorMapEncodeTiled(EncodedMap *to, int elements, uint32_t rank, void *address, const uint64_t *sizes,
+                              const uint64_t *strides, const uint32_t *box, const uint32_t *steps, int interleave,
+                              int swizzle, int promotion, int fill) {
+  return driver().entry("cuTensorMapEncodeTiled", [&] {
+    driver().context();
+    // By the number of the type: u8, u16, u32, i32, u64, i64, f16, f32, f64, bf16, and three that are f32 at rest.
+    constexpr uint8_t bytes[] = {1, 2, 4, 4, 8, 8, 2, 4, 8, 2, 4, 4, 4};
+    require(elements >= 0 && elements < 13 && rank >= 1 && rank <= 5);
+    require(interleave == 0 && swizzle >= 0 && swizzle <= 3 && promotion >= 0 && promotion <= 3);
+    TensorMap map;
+    map.elementBytes = bytes[elements];
+    map.rank = static_cast<uint8_t>(rank);
+    map.swizzle = static_cast<uint8_t>(swizzle == 0 ? 0 : 16 << swizzle);
+    map.fillsNan = static_cast<uint8_t>(fill);
+    map.address = reinterpret_cast<uint64_t>(address);
+    for (uint32_t k = 0; k < rank; ++k) {
+      require(steps[k] == 1 && box[k] <= 256);
+      map.sizes[k] = sizes[k];
+      map.box[k] = static_cast<uint16_t>(box[k]);
+      if (k > 0)
+        map.strides[k - 1] = strides[k - 1];
+    }
+    const char *problem = problemOf(map);
+    require(!problem, InvalidValue, problem ? problem : "");
+    std::memcpy(to, &map, sizeof(map));
   });
 }
 

@@ -187,6 +187,25 @@ TEST_F(VirtualDriver, Launches) {
   EXPECT_EQ(launch(1, 1, 0), IllegalAddress) << "and that stays";
 }
 
+TEST_F(VirtualDriver, DescriptionsOfMatrices) {
+  DevicePointer device = allocate(4096);
+  auto encode = [&](uint64_t offset, uint64_t width, uint64_t stride, uint32_t boxWidth, int swizzle) {
+    EncodedMap map = {};
+    const uint64_t sizes[] = {width, 4};
+    const uint32_t box[] = {boxWidth, 64}, steps[] = {1, 1};
+    Result result = cuda.tensorMapEncodeTiled(&map, ElementsBf16, 2, reinterpret_cast<void *>(device + offset), sizes,
+                                              &stride, box, steps, NotInterleaved, swizzle, PromoteTo256, FillZeros);
+    EXPECT_EQ(result == Success, map.words[0] != 0);
+    return result;
+  };
+  EXPECT_EQ(encode(0, 100, 208, 64, Swizzle128), Success);
+  EXPECT_EQ(encode(8, 100, 208, 64, Swizzle128), InvalidValue);
+  EXPECT_EQ(encode(0, 100, 200, 64, Swizzle128), InvalidValue);
+  EXPECT_EQ(encode(0, 100, 208, 128, Swizzle128), InvalidValue);
+  EXPECT_EQ(encode(0, 0, 208, 64, Swizzle128), InvalidValue);
+  EXPECT_EQ(encode(0, 100, 208, 64, 4), InvalidValue);
+}
+
 TEST_F(VirtualDriver, Handles) {
   EXPECT_EQ(cuda.streamSynchronize(nullptr), InvalidHandle);
   EXPECT_EQ(cuda.moduleUnload(nullptr), InvalidHandle);

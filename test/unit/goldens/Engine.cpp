@@ -185,11 +185,13 @@ std::unique_ptr<Engine> compile(mlir::ModuleOp module, const WeightSource *weigh
   return std::make_unique<Compiled>(module, weights, options);
 }
 
-template <Precision precision>
+template <Precision precision, bool hopper = false>
 std::unique_ptr<Engine> compileForDevice(mlir::ModuleOp module, const WeightSource *weights) {
   VirtualOptions options;
   if (precision == Precision::BF16)
     options.precision = "bf16";
+  options.hopper = hopper;
+  options.seed = hopper; // another order of warps than the others
   return createVirtualEngine(module, weights, options);
 }
 
@@ -213,5 +215,6 @@ const EngineKind baselineKvInInt8{
     "baseline_kv_int8", 2e-5, 3e-5, true, false, compile<Cpu::Baseline, Precision::F32, Precision::Int8>};
 const EngineKind device{"device", 2e-5, 3e-5, true, true, compileForDevice<Precision::F32>};
 const EngineKind deviceInBf16{"device_bf16", 2e-5, 3e-5, true, true, compileForDevice<Precision::BF16>};
+const EngineKind hopperInBf16{"hopper_bf16", 2e-5, 3e-5, true, true, compileForDevice<Precision::BF16, true>};
 
 } // namespace samba::reference::test

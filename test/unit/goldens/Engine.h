@@ -51,8 +51,8 @@ extern const EngineKind baseline; // compiled for x86-64-v3 or its like; the ite
 extern const EngineKind nativeInBf16, baselineInBf16;     // the same with matrices in bf16
 extern const EngineKind nativeKvInBf16, baselineKvInBf16; // the same with keys and values in bf16, matrices in f32
 extern const EngineKind nativeKvInInt8, baselineKvInInt8;
-extern const EngineKind device;       // compiled for a GPU, run on the virtual device with all its checks
-extern const EngineKind deviceInBf16; // the same with matrices in bf16
+extern const EngineKind device;                     // compiled for a GPU, run on the virtual device with all its checks
+extern const EngineKind deviceInBf16, hopperInBf16; // the same with matrices in bf16
 
 } // namespace samba::reference::test
 

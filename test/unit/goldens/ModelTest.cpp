@@ -304,6 +304,7 @@ TEST_P(InBf16, ActivationsToo) {
 }
 
 TEST_P(InBf16, OnTheDevice) { expectRounded(deviceInBf16, true); }
+TEST_P(InBf16, OnHopper) { expectRounded(hopperInBf16, true); }
 
 INSTANTIATE_TEST_SUITE_P(Tiny, InBf16, testing::Values(models[0], models[1], models[4]),
                          [](const auto &info) { return std::string(info.param.name); });

@@ -21,7 +21,7 @@ namespace samba::reference::test {
 
 class VirtualDevice {
 public:
-  explicit VirtualDevice(uint64_t seed = 0);
+  explicit VirtualDevice(uint64_t seed = 0, int arch = 80);
   ~VirtualDevice();
 
   std::string load(const std::string &ptx);
@@ -34,9 +34,12 @@ public:
 
   struct Launch {
     std::string kernel;
-    uint32_t grid[3], threads;
-    std::vector<uint64_t> arguments; // all of 8 bytes
+    uint32_t grid[3], threads, sharedBytes;
+    std::vector<uint64_t> arguments; // all of 8 bytes, but for maps
   };
+  /// Adds the description of a matrix of 2-byte elements, in boxes of 64 columns, rows swizzled.
+  static void appendMap(std::vector<uint64_t> &arguments, uint64_t address, uint64_t width, uint64_t rows,
+                        uint64_t strideBytes, uint16_t boxRows);
   std::string launch(const Launch &launch);
   /// Of all launches, by kernel.
   std::string counters() const;

@@ -51,7 +51,7 @@ struct Sizes {
 class VirtualEngine : public Engine {
 public:
   VirtualEngine(mlir::ModuleOp module, const WeightSource *weights, const VirtualOptions &options)
-      : source(module), weights(weights), options(options), device(options.seed) {}
+      : source(module), weights(weights), options(options), device(options.seed, options.hopper ? 90 : 80) {}
 
   ~VirtualEngine() override {
     // For whoever looks at the counters.
@@ -105,16 +105,17 @@ private:
       probeNames[op.getIndex()] = op.getName().str();
     });
 
-    if (llvm::Error error = passes(*planned, [](mlir::OpPassManager &pm) {
-          buildGpuKernelPipeline(pm);
+    if (llvm::Error error = passes(*planned, [&](mlir::OpPassManager &pm) {
+          buildGpuKernelPipeline(pm, options.hopper);
           buildGpuToNvvmPipeline(pm);
         }))
       return error;
-    llvm::Expected<std::string> ptx = emitPtx(*planned, 80);
+    llvm::Expected<std::string> ptx = emitPtx(*planned, {options.hopper ? 90 : 80, options.hopper});
     if (!ptx)
       return ptx.takeError();
     if (std::string error = device.load(*ptx); !error.empty())
       return llvm::createStringError("PTX: " + error);
+    exact = options.hopper && hasHopperKernels(*planned) ? 90 : 0;
     weightsAt = device.allocate(std::max<size_t>(section.size(), 1), "weights");
     device.write(weightsAt, section.data(), section.size());
     arenaAt = device.allocate((*planned)->getAttrOfType<IntegerAttr>("samba.gpu_arena_bytes").getInt(), "arena", true);
@@ -133,8 +134,9 @@ private:
   llvm::Expected<DictionaryAttr> chooseProgram(const Sizes &sizes) {
     for (mlir::Attribute attribute : (*module)->getAttrOfType<ArrayAttr>("samba.programs")) {
       auto program = llvm::cast<DictionaryAttr>(attribute);
-      if (sizes.tokens <= number(program, "max_tokens") && sizes.sequences <= number(program, "max_sequences") &&
-          sizes.rows <= number(program, "max_rows") && sizes.longest <= number(program, "longest", INT64_MAX))
+      if (number(program, "exact") == exact && sizes.tokens <= number(program, "max_tokens") &&
+          sizes.sequences <= number(program, "max_sequences") && sizes.rows <= number(program, "max_rows") &&
+          sizes.longest <= number(program, "longest", INT64_MAX))
         return program;
     }
     return llvm::createStringError("no program for a step of " + llvm::Twine(sizes.tokens) + " tokens");
@@ -193,6 +195,11 @@ private:
     return results;
   }
 
+  static int64_t count(DictionaryAttr extent, const Sizes &sizes) {
+    int64_t size = sizes.of(extent.getAs<StringAttr>("of").getValue());
+    return llvm::divideCeil(size, number(extent, "per", 1)) * number(extent, "times", 1);
+  }
+
   llvm::Error perform(DictionaryAttr entry, const Sizes &sizes, const std::map<std::string, uint64_t> &inputs) {
     if (auto index = entry.getAs<IntegerAttr>("probe")) {
       if (!probe)
@@ -203,12 +210,11 @@ private:
             Tensor<double>(x.shape, std::vector<double>(x.data.begin(), x.data.end())));
       return llvm::Error::success();
     }
-    VirtualDevice::Launch launch{entry.getAs<StringAttr>("kernel").str(), {}, 0, {}};
+    VirtualDevice::Launch launch{entry.getAs<StringAttr>("kernel").str(), {}, 0, 0, {}};
+    launch.sharedBytes = uint32_t(number(entry, "shared"));
     launch.threads = uint32_t(entry.getAs<DenseI64ArrayAttr>("block")[0]);
     for (auto [i, attribute] : llvm::enumerate(entry.getAs<ArrayAttr>("grid"))) {
-      auto dimension = llvm::cast<DictionaryAttr>(attribute);
-      int64_t size = sizes.of(dimension.getAs<StringAttr>("of").getValue());
-      launch.grid[i] = uint32_t(llvm::divideCeil(size, number(dimension, "per", 1)) * number(dimension, "times", 1));
+      launch.grid[i] = uint32_t(count(llvm::cast<DictionaryAttr>(attribute), sizes));
       if (launch.grid[i] == 0)
         return llvm::Error::success();
     }
@@ -217,6 +223,13 @@ private:
       llvm::StringRef kind = argument.getName();
       if (auto name = llvm::dyn_cast<StringAttr>(argument.getValue())) {
         launch.arguments.push_back(inputs.at(name.str()));
+        continue;
+      }
+      if (auto map = llvm::dyn_cast<DictionaryAttr>(argument.getValue())) {
+        int64_t rows = count(map.getAs<DictionaryAttr>("rows"), sizes);
+        uint64_t base = map.get("arena") ? arenaAt + number(map, "arena") : weightsAt + number(map, "weights");
+        VirtualDevice::appendMap(launch.arguments, base, uint64_t(number(map, "width")), uint64_t(rows),
+                                 uint64_t(number(map, "stride")), uint16_t(number(map, "box")));
         continue;
       }
       uint64_t base = kind == "arena" ? arenaAt : kind == "weights" ? weightsAt : 0;
@@ -236,7 +249,7 @@ private:
   std::vector<int64_t> offsets;             // of the states
   std::vector<uint64_t> temporary;
   std::vector<std::string> probeNames;
-  int64_t vocabulary = 0, stateBytes = 0;
+  int64_t vocabulary = 0, stateBytes = 0, exact = 0;
   uint64_t weightsAt = 0, arenaAt = 0;
   Probe probe;
 };

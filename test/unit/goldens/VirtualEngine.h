@@ -15,7 +15,8 @@ namespace samba::reference::test {
 struct VirtualOptions {
   std::string precision = "f32";
   std::string fusion = "all";
-  uint64_t seed = 0; // of the order in which warps run
+  uint64_t seed = 0;   // of the order in which warps run
+  bool hopper = false; // sm_90a with its own kernels, or sm_80
 };
 
 /// Runs the whole lowering to the GPU and then the PTX of it, with all checks. The only function is @samba_step.

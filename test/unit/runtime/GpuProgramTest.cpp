@@ -85,6 +85,59 @@ TEST(GpuSection, Reads) {
   EXPECT_EQ(gpu.limits().sequences, 8);
 }
 
+FakeArtefact withMap() {
+  FakeArtefact artefact = gpuArtefact();
+  json hopper = artefact.gpu["programs"][1];
+  hopper["exact"] = 90;
+  hopper["launches"] = json::parse(R"([{"kernel": "h", "name": "h", "block": [128, 1, 1], "shared": 100000,
+    "grid": [{"of": "one"}, {"of": "one"}, {"of": "one"}],
+    "args": [{"map": {"arena": 64, "width": 24, "stride": 48, "rows": {"of": "tokens"}, "box": 64}}, {"i32": 1},
+             {"map": {"weights": 128, "width": 8, "stride": 16, "rows": {"of": "one", "times": 8}, "box": 16}}]}])");
+  artefact.gpu["programs"].push_back(hopper);
+  return artefact;
+}
+
+TEST(GpuSection, ProgramsOfAnExactImage) {
+  Folder folder;
+  withMap().write(folder / "model.so");
+  Artefact artefact(folder / "model.so", true, Artefact::Target::Gpu);
+  const GpuSection &gpu = artefact.gpu();
+  EXPECT_EQ(gpu.programsOf(gpu.images[0]), 0);
+  EXPECT_EQ(gpu.programsOf(gpu.images[1]), 90);
+  EXPECT_EQ(gpu.programFor({16, 8, 8, 2}), &gpu.programs[1]);
+  EXPECT_EQ(gpu.programFor({16, 8, 8, 2}, 90), &gpu.programs[2]);
+  EXPECT_EQ(gpu.programFor({17, 17, 17, 1}, 90), nullptr);
+  EXPECT_EQ(gpu.limits(90).tokens, 64);
+  const auto &launch = std::get<GpuLaunch>(gpu.programs[2].items[0]);
+  ASSERT_EQ(launch.maps.size(), 2u);
+  EXPECT_EQ(launch.arguments[0].bytes(), 128u);
+  EXPECT_EQ(launch.arguments[2].map, 1u);
+  EXPECT_FALSE(launch.maps[0].ofWeights);
+  EXPECT_EQ(launch.maps[0].rows.count({17, 1, 1, 17}), 17);
+  EXPECT_TRUE(launch.maps[1].ofWeights);
+  EXPECT_EQ(launch.maps[1].offset, 128u);
+  EXPECT_EQ(launch.maps[1].boxRows, 16u);
+}
+
+TEST(GpuSection, MapsAreWithinTheirMemory) {
+  auto with = [](const std::function<void(json &)> &change) {
+    FakeArtefact artefact = withMap();
+    change(artefact.gpu["programs"][2]["launches"][0]["args"][0]["map"]);
+    return errorOf(artefact);
+  };
+  auto has = [](const std::string &message, const char *part) { return message.find(part) != std::string::npos; };
+  EXPECT_PRED2(has, with([](json &map) { map["arena"] = 4096 - 48; }), "expected a matrix within the 4096 bytes");
+  EXPECT_PRED2(has, with([](json &map) { map["stride"] = 46; }), "'programs[2].launches[0].args[0].map.stride'");
+  EXPECT_PRED2(has, with([](json &map) { map["stride"] = 56; }), "expected a multiple of 16 as stride");
+  EXPECT_PRED2(has, with([](json &map) { map["arena"] = 8; }), "expected a multiple of 16 as offset");
+  EXPECT_PRED2(has, with([](json &map) { map["box"] = 257; }), "map.box': expected an integer from 1 to 256, found 257");
+  EXPECT_PRED2(has, with([](json &map) { map["rows"]["of"] = "words"; }), "expected \"one\", \"tokens\"");
+  FakeArtefact artefact = withMap();
+  artefact.gpu["programs"].erase(1);
+  artefact.gpu["programs"].erase(0);
+  EXPECT_PRED2(has, errorOf(artefact), "expected a program for all images");
+}
+
 TEST(GpuSection, Targets) {
   Folder folder;
   FakeArtefact artefact = gpuArtefact();

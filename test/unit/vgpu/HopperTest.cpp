@@ -351,7 +351,7 @@ TEST_F(VgpuHopper, WgmmaLayouts) {
       }
       static const std::map<unsigned, uint64_t> modes = {{0, 0}, {128, 1}, {64, 2}, {32, 3}};
       uint64_t bits = uint64_t(leading / 16) << 16 | uint64_t(stride / 16) << 32 | modes.at(swizzle) << 62;
-      body += "fence.proxy.async; bar.sync 0;\n";
+      body += "fence.proxy.async; bar.sync 0; wgmma.fence.sync.aligned;\n";
       for (const char *pair : {"%rd20, %r1", "%rd21, %r3"}) {
         std::string to = std::string(pair).substr(0, 5);
         body += std::string("cvt.u64.u32 ") + pair + "; shr.u64 " + to + ", " + to + ", 4; or.b64 " + to + ", " + to +
