@@ -84,10 +84,10 @@ private:
 
   void copy() {
     Value x = arguments[places.x], weight = arguments[places.weight];
-    // At first all stages are empty: the phase before the first has ended.
+    // At first all stages are empty.
     e.loop(e.index(0), e.index(slices), 1, {e.index(0), e.index(1)}, [&](Value slice, ValueRange values) {
       Value stage = values[0], column = e.mul(slice, kTileColumns), barrier = full(stage);
-      hopper.wait(empty(stage), values[1]);
+      e.when(e.less(e.index(kStages - 1), slice), [&] { hopper.wait(empty(stage), values[1]); });
       hopper.arriveExpecting(barrier, shape.stageBytes());
       Value to = e.address(memory, e.b.getI8Type(), bytesOf(stage));
       hopper.copyBox(to, x, column, firstRow, barrier);
@@ -118,9 +118,12 @@ private:
       for (int64_t step = 0; step < kTileColumns; step += kProductDepth)
         hopper.multiply(sums, hopper.advance(ownX, step * 2), hopper.advance(ownWeight, step * 2));
       hopper.commit();
-      hopper.waitForProducts(1); // those of the slice before are done
-      Value releases = e.both(e.equal(e.lane(), e.index(0)), e.less(e.index(0), slice));
-      e.when(releases, [&] { hopper.arrive(empty(ring[2])); });
+      // The stage of the slice before is given back when its products are done, if there is another slice for it.
+      Value releases = e.both(e.less(e.index(0), slice), e.less(slice, e.index(slices - kStages + 1)));
+      e.when(releases, [&] {
+        hopper.waitForProducts(1);
+        e.when(e.equal(e.lane(), e.index(0)), [&] { hopper.arrive(empty(ring[2])); });
+      });
       auto [following, parity] = next(ring[0], ring[1]);
       sums.append({following, parity, ring[0]});
       return sums;

@@ -294,6 +294,10 @@ TEST_F(VgpuHopper, Wgmma) {
   EXPECT_EQ(run(body("wgmma.wait_group.sync.aligned 1;\n", "", waitFor0), 128, buffers), "");
   EXPECT_FALSE(correct());
   EXPECT_NE(run(body(wait, "", ""), 128, buffers), "");
+  // Without a fence after the sums were written.
+  std::string unfenced = body(wait, "", waitFor0);
+  unfenced.erase(unfenced.find("wgmma.fence.sync.aligned;\n"), 26);
+  EXPECT_EQ(run(unfenced, 128, buffers), "fence");
   // The tile is written while it is read.
   EXPECT_EQ(run(body("mov.u32 %r20, tile; st.shared.u32 [%r20], %r0;\n" + wait, "", waitFor0), 128, buffers),
             "unwaited");

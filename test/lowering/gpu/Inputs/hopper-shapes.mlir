@@ -1,6 +1,6 @@
 // Products of bf16 with tails everywhere: one with a gate, bias and residual, one with a rounded result. With
 // `tokens=16384` their tiles are 128 x 128 and 64 x 128, with the usual number 64 x 64.
-module @shapes attributes {samba.weight_bytes = 557056 : i64} {
+module @shapes attributes {samba.cuda, samba.weight_bytes = 557056 : i64} {
   samba.weight @table from "table" {offset = 0 : i64} : tensor<100x392xf32>
   samba.weight @up from "up" {offset = 156800 : i64} : tensor<400x392xbf16>
   samba.weight @bias from "bias" {offset = 470400 : i64} : tensor<400xf32>
