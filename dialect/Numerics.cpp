@@ -28,12 +28,12 @@ ArrayRef<NumericsFlag> Numerics::flags() {
       {"ssm_param_round", {"none", "bf16"}, "round A_log, D and the bias of dt_proj"},
       {"ssm_state", {"f32", "bf16"}, "type of the scan's state from step to step"},
       {"window_keys", {"w", "w+1"}, "keys that a window of w shows, the current one included"},
-      {"softplus", {"log1p"}, "formula of softplus", "log"},
-      {"scan_out", {"f32"}, "type of the products of C and the state", "model"},
-      {"rope_math", {"f32"}, "type in which heads are rotated", "model"},
-      {"rope_angle", {"f64"}, "type of the rotary angles", "f32"},
+      {"softplus", {"log1p", "log"}, "formula of softplus: log1p(exp(v)), or log(1 + exp(v)) with a rounded sum"},
+      {"scan_out", {"f32", "model"}, "type of the products of C and the state, and of the gate"},
+      {"rope_math", {"f32", "model"}, "type in which heads are rotated"},
+      {"rope_angle", {"f64", "f32"}, "type of the rotary angles"},
       {"attn_p", {"f32"}, "type of the attention weights", "model"},
-      {"norm_offset", {"0"}, "what is added to the weights of norms", "1"},
+      {"norm_offset", {"0", "1"}, "what is added to the weights of norms"},
   };
   return all;
 }

@@ -61,8 +61,22 @@ private:
 constexpr llvm::StringLiteral kRoundNormalised = "samba.round_normalised";
 /// On a samba.selective_scan: the new state is rounded.
 constexpr llvm::StringLiteral kRoundState = "samba.round_state";
+/// On a samba.selective_scan: the state is rounded before C multiplies it, and so are the result, its skip and its
+/// gate.
+constexpr llvm::StringLiteral kRoundOutput = "samba.round_output";
+/// On a samba.rotary: the products and their sums are rounded.
+constexpr llvm::StringLiteral kRoundProducts = "samba.round_products";
 /// On a samba.weight: the values of the source are rounded before they are transformed.
 constexpr llvm::StringLiteral kRoundSource = "samba.round_source";
+
+// Others, of the same kind:
+
+/// On a samba.selective_scan: softplus(v) is log(1 + exp(v)) with a sum that is rounded to f32.
+constexpr llvm::StringLiteral kPlainLog = "samba.plain_log";
+/// On a samba.rotary_table: positions, frequencies and angles are rounded to f32.
+constexpr llvm::StringLiteral kNarrowAngles = "samba.narrow_angles";
+/// On a samba.weight: 1 is added to the values of the source.
+constexpr llvm::StringLiteral kPlusOne = "samba.plus_one";
 
 } // namespace samba
 

@@ -77,6 +77,8 @@ private:
     set("bos_token_id", model.bosToken);
     set("eos_token_id", model.eosToken);
     set("pad_token_id", model.padToken);
+    if (!model.moreEnds.empty())
+      attributes.set("end_tokens", builder.getI64ArrayAttr(model.moreEnds));
     SmallVector<Attribute> layers;
     llvm::MapVector<const AttentionSpec *, SmallVector<int64_t>> attention; // the layers of each kind
     for (auto [number, layer] : llvm::enumerate(model.layers)) {

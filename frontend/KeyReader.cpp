@@ -142,26 +142,25 @@ std::optional<int64_t> KeyReader::token(StringRef key, std::optional<int64_t> ab
   return integer(key, 0, 0, vocabSize - 1);
 }
 
-std::optional<int64_t> KeyReader::firstToken(StringRef key, std::optional<int64_t> absent, int64_t vocabSize,
-                                             std::vector<std::string> &warnings) {
+std::vector<int64_t> KeyReader::tokens(StringRef key, std::optional<int64_t> absent, int64_t vocabSize) {
+  std::vector<int64_t> ids;
   const json::Value *value = get(key);
   const json::Array *list = value ? value->getAsArray() : nullptr;
-  if (!list)
-    return token(key, absent, vocabSize);
+  if (!list) {
+    if (std::optional<int64_t> id = token(key, absent, vocabSize))
+      ids.push_back(*id);
+    return ids;
+  }
   for (const json::Value &item : *list) {
     std::optional<int64_t> id = item.getAsInteger();
     if (!id || *id < 0 || *id >= vocabSize) {
       error(key, "integers between 0 and " + Twine(vocabSize - 1), describe(&item));
-      return std::nullopt;
+      return {};
     }
+    if (!is_contained(ids, *id))
+      ids.push_back(*id);
   }
-  if (list->empty())
-    return std::nullopt;
-  if (list->size() > 1)
-    warnings.push_back(
-        (file + ": key " + quoted((prefix + key).str()) + ": of " + Twine(list->size()) + " tokens the first is used")
-            .str());
-  return list->front().getAsInteger();
+  return ids;
 }
 
 std::optional<int64_t> KeyReader::padToken(int64_t vocabSize) {

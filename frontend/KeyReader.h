@@ -58,9 +58,8 @@ public:
   bool boolean(llvm::StringRef key, bool absent);
   /// A token id below `vocabSize`; null, or a default that is not, gives none.
   std::optional<int64_t> token(llvm::StringRef key, std::optional<int64_t> absent, int64_t vocabSize);
-  /// The same; of a list, the first. The others do not end the text, which a warning says.
-  std::optional<int64_t> firstToken(llvm::StringRef key, std::optional<int64_t> absent, int64_t vocabSize,
-                                    std::vector<std::string> &warnings);
+  /// The same, of one token or a list of them.
+  std::vector<int64_t> tokens(llvm::StringRef key, std::optional<int64_t> absent, int64_t vocabSize);
   /// Padding is never generated nor read, and libraries store all kinds of placeholders there: never an error.
   std::optional<int64_t> padToken(int64_t vocabSize);
 

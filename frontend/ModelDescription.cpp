@@ -51,6 +51,22 @@ void samba::addMambaWeights(BlockSpec &block, const std::string &prefix, int64_t
   block.addLinear("out_proj", prefix + "out_proj", hiddenSize, inner, biases.outProj);
 }
 
+void ModelDescription::endAt(const std::vector<int64_t> &tokens) {
+  eosToken = tokens.empty() ? std::nullopt : std::optional(tokens.front());
+  moreEnds.assign(tokens.begin() + (tokens.empty() ? 0 : 1), tokens.end());
+}
+
+llvm::json::Value ModelDescription::ends() const {
+  if (!eosToken)
+    return nullptr;
+  if (moreEnds.empty())
+    return *eosToken;
+  llvm::json::Array all{*eosToken};
+  for (int64_t id : moreEnds)
+    all.push_back(id);
+  return all;
+}
+
 void ModelDescription::addFinalNorm(StringRef tensor, double eps) {
   finalNorm.eps = eps;
   finalNormWeight = WeightSpec::of("norm_f.weight", tensor, {hiddenSize});

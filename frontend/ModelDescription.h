@@ -16,6 +16,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
+#include "llvm/Support/JSON.h"
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -133,12 +134,17 @@ struct ModelDescription {
   std::vector<std::string> ignoredTensors;
   int64_t maxPositionEmbeddings = 0;
   std::optional<int64_t> bosToken, eosToken, padToken; // below vocabSize
+  std::vector<int64_t> moreEnds;                       // tokens beside eosToken that end a text
   /// How the family's own code rounds, as flags of dialect/Numerics.h: "residual=f32,norm_cast=hf". Has no effect
   /// before `dtype` asks for roundings.
   std::string numerics;
   /// One line each, for the user: keys that were not understood and do not matter as far as is known.
   std::vector<std::string> warnings;
 
+  /// Tokens that end a text, the first of them `eosToken`.
+  void endAt(const std::vector<int64_t> &tokens);
+  /// As the key `eos_token_id` has it: null, a token, or a list.
+  llvm::json::Value ends() const;
   /// Both need the sizes. A head is `lm_head.weight`, or the embeddings if it is tied to them.
   void addFinalNorm(llvm::StringRef tensor, double eps);
   void addHead(bool tied);

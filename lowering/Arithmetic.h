@@ -72,11 +72,11 @@ public:
 
   // ---- Elementary functions on f32 scalars or vectors (ElementaryFunctions.cpp).
   Value sqrt(Value x);
-  virtual Value exp2(Value x);           // here: relative error 2.6e-7; clamped to [2^-126, 2^127]
-  virtual Value ratio(Value x, Value y); // x / y; a target may have a faster one than divf
-  Value exp(Value x);                    // exp2(x log2 e)
-  Value silu(Value x);                   // x / (1 + exp(-x))
-  Value softplus(Value x);               // max(x, 0) + log1p(exp(-|x|))
+  virtual Value exp2(Value x);                    // here: relative error 2.6e-7; clamped to [2^-126, 2^127]
+  virtual Value ratio(Value x, Value y);          // x / y; a target may have a faster one than divf
+  Value exp(Value x);                             // exp2(x log2 e)
+  Value silu(Value x);                            // x / (1 + exp(-x))
+  Value softplus(Value x, bool plainLog = false); // max(x, 0) + log1p(exp(-|x|)); `plainLog`: of what 1 + exp keeps
   /// Cosine and sine of f64 angles up to about 1e9, reduced and evaluated in f64 and rounded to f32.
   std::pair<Value, Value> cosSin(Value angle);
 };

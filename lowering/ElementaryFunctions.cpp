@@ -76,8 +76,10 @@ Value Arithmetic::silu(Value x) { return ratio(x, addf(constantLike(x, 1), exp(n
 
 // log1p(e) = 2 atanh(s) with s = e / (2 + e), and e = exp(-|x|) is in (0, 1], so s is in (0, 1/3]: seven terms of the
 // series leave a relative error of 1.4e-8, also where e is tiny.
-Value Arithmetic::softplus(Value x) {
+Value Arithmetic::softplus(Value x, bool plainLog) {
   Value e = exp(negf(absf(x)));
+  if (plainLog)
+    e = subf(addf(e, constantLike(x, 1)), constantLike(x, 1));
   Value s = ratio(e, addf(constantLike(x, 2), e));
   Value series = polynomial(*this, mulf(s, s), {2.0, 2.0 / 3, 2.0 / 5, 2.0 / 7, 2.0 / 9, 2.0 / 11, 2.0 / 13});
   return fma(s, series, maxf(x, constantLike(x, 0)));

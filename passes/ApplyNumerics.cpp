@@ -30,11 +30,17 @@ public:
     module.walk([&](SelectiveScanOp scan) {
       if (numerics["ssm_state"] == "bf16")
         scan->setAttr(kRoundState, b.getUnitAttr());
+      if (numerics["softplus"] == "log" && scan.getDeltaSoftplus())
+        scan->setAttr(kPlainLog, b.getUnitAttr());
       if (numerics["dt_bias"] == "fused")
         fuseBias(scan);
       if (numerics["gate_on"] == "rounded")
         gateAfterwards(scan);
     });
+    if (numerics["rope_angle"] == "f32")
+      module.walk([&](RotaryTableOp table) { table->setAttr(kNarrowAngles, b.getUnitAttr()); });
+    if (numerics["norm_offset"] == "1")
+      addOne();
     if (numerics["dtype"] == "bf16")
       roundValues();
   }
@@ -52,6 +58,17 @@ private:
                    (use->get() == scan.getA() || use->get() == scan.getD() || use->get() == scan.getDeltaBias());
           }))
         weight->setAttr(kRoundSource, b.getUnitAttr());
+  }
+
+  /// Norms whose weights are stored as their difference from 1.
+  void addOne() {
+    WeightUses uses(module);
+    for (WeightOp weight : uses.weights())
+      if (llvm::any_of(uses.of(weight), [](OpOperand *use) {
+            auto norm = dyn_cast<RmsNormOp>(use->getOwner());
+            return norm && use->get() == norm.getWeight();
+          }))
+        weight->setAttr(kPlusOne, b.getUnitAttr());
   }
 
   /// The bias moves from the scan into the product that makes delta.
@@ -85,6 +102,12 @@ private:
     });
     for (Value value : values)
       round(value);
+    module.walk([&](Operation *op) {
+      if (isa<RotaryOp>(op) && numerics["rope_math"] == "model")
+        op->setAttr(kRoundProducts, b.getUnitAttr());
+      if (isa<SelectiveScanOp>(op) && numerics["scan_out"] == "model")
+        op->setAttr(kRoundOutput, b.getUnitAttr());
+    });
     for (RmsNormOp norm : norms) {
       if (numerics["norm_cast"] == "hf" && norm.getWeight())
         norm->setAttr(kRoundNormalised, b.getUnitAttr());

@@ -25,6 +25,8 @@ json samba::runtime::parseObject(const std::string &file, const std::string &wha
   } catch (const json::parse_error &error) {
     throw Error(SAMBA_ERROR_FORMAT,
                 "'" + file + "': " + what + " is not JSON: error at byte " + std::to_string(error.byte));
+  } catch (const json::out_of_range &) {
+    throw Error(SAMBA_ERROR_FORMAT, "'" + file + "': " + what + " has a number that is too large");
   }
   if (!document.is_object())
     throw Error(SAMBA_ERROR_FORMAT, "'" + file + "': " + what + " is not a JSON object");

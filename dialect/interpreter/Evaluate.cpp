@@ -134,9 +134,11 @@ template <class F> Expected<std::vector<Value<F>>> evaluateSamba(mlir::Operation
       .Case([&](RotaryTableOp op) {
         int64_t headDim = cast<mlir::RankedTensorType>(op.getType()).getDimSize(1);
         return one(rotaryTable<F>(in.integers(op.getSegments()), in.integers(op.getPositions()), headDim,
-                                  op.getTheta().convertToDouble()));
+                                  op.getTheta().convertToDouble(), op->hasAttr(kNarrowAngles)));
       })
-      .Case([&](RotaryOp op) { return one(rotary(in.rows(op.getX()), in.rows(op.getTable()))); })
+      .Case([&](RotaryOp op) {
+        return one(rotary(in.rows(op.getX()), in.rows(op.getTable()), op->hasAttr(kRoundProducts)));
+      })
       .Case([&](CausalConv1dOp op) {
         return two(causalConv1d(in.rows(op.getX()), in.rows(op.getWeight()), in.optional(op.getBias()),
                                 in.integers(op.getSegments()), in.states(op.getState()),
@@ -144,9 +146,9 @@ template <class F> Expected<std::vector<Value<F>>> evaluateSamba(mlir::Operation
       })
       .Case([&](SelectiveScanOp op) {
         ScanInputs<F> inputs{
-            in.rows(op.getU()),   in.rows(op.getDelta()), in.rows(op.getA()),     in.rows(op.getB()),
-            in.rows(op.getC()),   in.optional(op.getD()), in.optional(op.getZ()), in.optional(op.getDeltaBias()),
-            op.getDeltaSoftplus()};
+            in.rows(op.getU()),    in.rows(op.getDelta()), in.rows(op.getA()),       in.rows(op.getB()),
+            in.rows(op.getC()),    in.optional(op.getD()), in.optional(op.getZ()),   in.optional(op.getDeltaBias()),
+            op.getDeltaSoftplus(), op->hasAttr(kPlainLog), op->hasAttr(kRoundOutput)};
         Expected<Stepped<F>> stepped = selectiveScan(inputs, in.integers(op.getSegments()), in.states(op.getState()));
         if (stepped && op->hasAttr(kRoundState))
           for (Tensor<F> &state : stepped->state.sequences)

@@ -24,6 +24,8 @@ namespace samba::reference {
 template <class F> F silu(F v);
 /// softplus(v) = max(v, 0) + log(1 + exp(-|v|)).
 template <class F> F softplus(F v);
+/// Rounded to bf16.
+template <class F> F toBf16(F v);
 
 /// tokens [T], table [V, D] -> [T, D].
 template <class F> llvm::Expected<Tensor<F>> embedding(const IntTensor &tokens, const Tensor<F> &table);
@@ -47,10 +49,11 @@ template <class F> llvm::Expected<Tensor<F>> quantizeRows(const Tensor<F> &x, in
 /// segments [S+1], positions [S] -> [T, headDim]; T is the last segment.
 template <class F>
 llvm::Expected<Tensor<F>> rotaryTable(const IntTensor &segments, const IntTensor &positions, int64_t headDim,
-                                      double theta);
+                                      double theta, bool narrowAngles = false);
 
 /// x [T, H P], table [T, P] -> [T, H P].
-template <class F> llvm::Expected<Tensor<F>> rotary(const Tensor<F> &x, const Tensor<F> &table);
+template <class F>
+llvm::Expected<Tensor<F>> rotary(const Tensor<F> &x, const Tensor<F> &table, bool roundProducts = false);
 
 /// An operation's rows and the states after it.
 template <class F> struct Stepped {
@@ -73,6 +76,8 @@ template <class F> struct ScanInputs {
   const Tensor<F> *z;         // [T, E] or null
   const Tensor<F> *deltaBias; // [E] or null
   bool deltaSoftplus;
+  bool plainLog = false;    // softplus as log(1 + exp(v)), the sum in f32
+  bool roundOutput = false; // to bf16: what C multiplies, and all that follows
 };
 
 /// segments [S+1], state [N, E] -> [T, E]; the new state.

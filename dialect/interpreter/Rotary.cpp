@@ -18,7 +18,8 @@ constexpr int64_t kMaxTokens = int64_t(1) << 24;
 }
 
 template <class F>
-Expected<Tensor<F>> rotaryTable(const IntTensor &segments, const IntTensor &positions, int64_t headDim, double theta) {
+Expected<Tensor<F>> rotaryTable(const IntTensor &segments, const IntTensor &positions, int64_t headDim, double theta,
+                                bool narrowAngles) {
   if (headDim < 2 || headDim % 2)
     return makeError("expected an even positive head dimension, got {0}", headDim);
   int64_t tokens = segments.data.empty() ? 0 : segments.data.back();
@@ -36,7 +37,8 @@ Expected<Tensor<F>> rotaryTable(const IntTensor &segments, const IntTensor &posi
     for (int64_t t = segments.data[s]; t < segments.data[s + 1]; ++t) {
       int64_t position = positions.data[s] + (t - segments.data[s]);
       for (int64_t i = 0; i < headDim / 2; ++i) {
-        double angle = double(position) * std::pow(theta, -2.0 * double(i) / double(headDim));
+        double frequency = std::pow(theta, -2.0 * double(i) / double(headDim));
+        double angle = narrowAngles ? float(position) * float(frequency) : double(position) * frequency;
         table(t, i) = F(std::cos(angle));
         table(t, headDim / 2 + i) = F(std::sin(angle));
       }
@@ -44,7 +46,7 @@ Expected<Tensor<F>> rotaryTable(const IntTensor &segments, const IntTensor &posi
   return table;
 }
 
-template <class F> Expected<Tensor<F>> rotary(const Tensor<F> &x, const Tensor<F> &table) {
+template <class F> Expected<Tensor<F>> rotary(const Tensor<F> &x, const Tensor<F> &table, bool roundProducts) {
   if (Error error = checkRank("x", x.shape, 2))
     return error;
   if (Error error = checkRank("table", table.shape, 2))
@@ -56,21 +58,22 @@ template <class F> Expected<Tensor<F>> rotary(const Tensor<F> &x, const Tensor<F
     return makeError("expected an even head dimension that divides the width of x, {0}; got {1}", x.shape[1], headDim);
 
   int64_t heads = x.shape[1] / headDim, half = headDim / 2;
+  auto round = [&](F value) { return roundProducts ? toBf16(value) : value; };
   Tensor<F> y(x.shape);
   for (int64_t t = 0; t < tokens; ++t)
     for (int64_t h = 0; h < heads; ++h)
       for (int64_t i = 0; i < half; ++i) {
         F c = table(t, i), s = table(t, half + i);
         F a = x(t, h * headDim + i), b = x(t, h * headDim + i + half);
-        y(t, h * headDim + i) = a * c - b * s;
-        y(t, h * headDim + i + half) = a * s + b * c;
+        y(t, h * headDim + i) = round(round(a * c) - round(b * s));
+        y(t, h * headDim + i + half) = round(round(a * s) + round(b * c));
       }
   return y;
 }
 
 #define INSTANTIATE(F)                                                                                                 \
-  template Expected<Tensor<F>> rotaryTable(const IntTensor &, const IntTensor &, int64_t, double);                     \
-  template Expected<Tensor<F>> rotary(const Tensor<F> &, const Tensor<F> &);
+  template Expected<Tensor<F>> rotaryTable(const IntTensor &, const IntTensor &, int64_t, double, bool);               \
+  template Expected<Tensor<F>> rotary(const Tensor<F> &, const Tensor<F> &, bool);
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE

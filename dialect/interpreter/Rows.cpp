@@ -7,6 +7,7 @@
 
 #include "dialect/interpreter/Operations.h"
 
+#include "llvm/ADT/APFloat.h"
 #include <algorithm>
 #include <cmath>
 
@@ -39,6 +40,14 @@ Expected<Tensor<F>> selectRows(const Tensor<F> &source, const IntTensor &indices
 } // namespace
 
 template <class F> F silu(F v) { return v / (1 + std::exp(-v)); }
+
+template <class F> F toBf16(F v) {
+  APFloat number(v);
+  bool lossy;
+  number.convert(APFloat::BFloat(), APFloat::rmNearestTiesToEven, &lossy);
+  number.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &lossy);
+  return F(number.convertToDouble());
+}
 
 template <class F> F softplus(F v) { return std::max(v, F(0)) + std::log1p(std::exp(-std::abs(v))); }
 
@@ -122,6 +131,7 @@ template <class F> Expected<Tensor<F>> quantizeRows(const Tensor<F> &x, int64_t 
 #define INSTANTIATE(F)                                                                                                 \
   template F silu(F);                                                                                                  \
   template F softplus(F);                                                                                              \
+  template F toBf16(F);                                                                                                \
   template Expected<Tensor<F>> embedding(const IntTensor &, const Tensor<F> &);                                        \
   template Expected<Tensor<F>> gatherRows(const Tensor<F> &, const IntTensor &);                                       \
   template Expected<Tensor<F>> rmsNorm(const Tensor<F> &, const Tensor<F> *, F);                                       \

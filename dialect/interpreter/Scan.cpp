@@ -40,6 +40,12 @@ template <class F> Error checkScanShapes(const ScanInputs<F> &in) {
   return Error::success();
 }
 
+/// What is left of exp(-|v|) after it was added to 1 in f32.
+template <class F> F plainSoftplus(F v) {
+  float sum = 1.0f + float(std::exp(-std::abs(v)));
+  return std::max(v, F(0)) + std::log1p(F(sum - 1.0f));
+}
+
 } // namespace
 
 template <class F>
@@ -53,6 +59,7 @@ Expected<Stepped<F>> selectiveScan(const ScanInputs<F> &in, const IntTensor &seg
   if (Error error = checkStates("state", state, *sequences, {states, channels}))
     return error;
 
+  auto round = [&](F value) { return in.roundOutput ? toBf16(value) : value; };
   Stepped<F> out{Tensor<F>(in.u.shape), state};
   for (int64_t s = 0; s < *sequences; ++s) {
     Tensor<F> &h = out.state.sequences[s];
@@ -62,16 +69,17 @@ Expected<Stepped<F>> selectiveScan(const ScanInputs<F> &in, const IntTensor &seg
         if (in.deltaBias)
           dt += in.deltaBias->data[c];
         if (in.deltaSoftplus)
-          dt = softplus(dt);
+          dt = in.plainLog ? plainSoftplus(dt) : softplus(dt);
         F y = 0;
         for (int64_t n = 0; n < states; ++n) {
           h(n, c) = std::exp(dt * in.A(c, n)) * h(n, c) + dt * in.u(t, c) * in.B(t, n);
-          y += in.C(t, n) * h(n, c);
+          y += in.C(t, n) * round(h(n, c));
         }
+        y = round(y);
         if (in.D)
-          y += in.D->data[c] * in.u(t, c);
+          y = round(y + round(round(in.D->data[c]) * in.u(t, c)));
         if (in.z)
-          y *= silu((*in.z)(t, c));
+          y = round(y * round(silu((*in.z)(t, c))));
         out.result(t, c) = y;
       }
   }

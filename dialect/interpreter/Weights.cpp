@@ -53,7 +53,7 @@ template <class F> Expected<Tensor<F>> evaluateWeight(WeightOp weight, const Wei
   if (!element.isF32() && !element.isBF16() && !element.isF16())
     return makeError("expected '{0}' declared in f32, bf16 or f16", weight.getSymName());
 
-  bool roundSource = weight->hasAttr(kRoundSource);
+  bool roundSource = weight->hasAttr(kRoundSource), plusOne = weight->hasAttr(kPlusOne);
   Tensor<F> values{Shape(type.getShape()), {}};
   values.data.reserve(type.getNumElements());
   for (const WeightOp::Part &part : weight.getParts()) {
@@ -73,6 +73,8 @@ template <class F> Expected<Tensor<F>> evaluateWeight(WeightOp weight, const Wei
       float value = loadElement(view->bytes.data(), view->dtype, i);
       if (roundSource)
         value = roundTo(mlir::BFloat16Type::get(weight.getContext()), value);
+      if (plusOne)
+        value += 1.0f;
       if (weight.getTransform() == WeightTransform::NegExp)
         values.data.push_back(-std::exp(F(value))); // always f32, so there is nothing to round
       else if (element.isF32())

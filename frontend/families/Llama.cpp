@@ -100,8 +100,7 @@ Expected<ModelDescription> readAny(const json::Object &config, StringRef path, K
                                    1, kMaxPositions);
   bool tied = keys.boolean("tie_word_embeddings", false);
   std::optional<int64_t> bos = keys.token("bos_token_id", 1, sizes.vocab);
-  std::vector<std::string> warnings;
-  std::optional<int64_t> eos = keys.firstToken("eos_token_id", 2, sizes.vocab, warnings);
+  std::vector<int64_t> eos = keys.tokens("eos_token_id", 2, sizes.vocab);
   std::optional<int64_t> pad = keys.padToken(sizes.vocab);
   if (keys.failed())
     return makeError(firstError);
@@ -123,9 +122,8 @@ Expected<ModelDescription> readAny(const json::Object &config, StringRef path, K
   model.numerics = "norm_cast=hf";
   model.maxPositionEmbeddings = positions;
   model.bosToken = bos;
-  model.eosToken = eos;
+  model.endAt(eos);
   model.padToken = pad;
-  model.warnings = std::move(warnings);
   keys.warnOfUnknown(model.warnings);
   return model;
 }

@@ -53,7 +53,8 @@ struct Sizes {
   double eps = 1e-5;
   bool tied = true;
   StringRef embeddings = "backbone.embeddings.weight";
-  std::optional<int64_t> bos, eos, pad;
+  std::optional<int64_t> bos, pad;
+  std::vector<int64_t> eos;
   std::string numerics;
 };
 
@@ -123,7 +124,7 @@ ModelDescription describeMamba(Sizes sizes, StringRef path, const Checkpoint *ch
   model.addHead(sizes.tied);
   model.numerics = sizes.numerics;
   model.bosToken = sizes.bos;
-  model.eosToken = sizes.eos;
+  model.endAt(sizes.eos);
   model.padToken = sizes.pad;
   return model;
 }
@@ -159,7 +160,7 @@ Expected<ModelDescription> readTransformers(const json::Object &config, StringRe
   if (keys.boolean("residual_in_fp32", true))
     sizes.numerics += ",residual=f32,norm_input=model";
   sizes.bos = keys.token("bos_token_id", 0, sizes.vocab);
-  sizes.eos = keys.token("eos_token_id", falcon ? 11 : 0, sizes.vocab);
+  sizes.eos = keys.tokens("eos_token_id", falcon ? 11 : 0, sizes.vocab);
   sizes.pad = keys.padToken(sizes.vocab);
   if (keys.failed())
     return makeError(firstError);
@@ -221,7 +222,8 @@ Expected<ModelDescription> readOriginal(const json::Object &config, StringRef pa
   if (keys.failed())
     return makeError(firstError);
   // The tokeniser of these models is that of GPT-NeoX, whose only special token is the end of text.
-  sizes.bos = sizes.eos = 0;
+  sizes.bos = 0;
+  sizes.eos = {0};
   ModelDescription model = describeMamba(sizes, path, checkpoint);
   keys.warnOfUnknown(model.warnings);
   ssm.warnOfUnknown(model.warnings);

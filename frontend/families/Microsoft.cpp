@@ -42,7 +42,9 @@ public:
     auto token = [&](std::optional<int64_t> id) { return id && *id < model.vocabSize ? id : std::nullopt; };
     MicrosoftConfig defaults;
     model.bosToken = token((config ? *config : defaults).bosToken);
-    model.eosToken = token((config ? *config : defaults).eosToken);
+    std::vector<int64_t> ends = (config ? *config : defaults).endTokens;
+    llvm::erase_if(ends, [&](int64_t id) { return id >= model.vocabSize; });
+    model.endAt(ends);
     if (config)
       model.warnings = config->warnings;
     return std::move(model);

@@ -35,7 +35,8 @@ struct MicrosoftConfig {
   std::optional<int64_t> width; // checked if it is known
   int64_t contextLength = 4096;
   double normEps = 1e-5;
-  std::optional<int64_t> bosToken = 1, eosToken = 2;
+  std::optional<int64_t> bosToken = 1;
+  std::vector<int64_t> endTokens = {2};
   std::vector<std::string> warnings;
 
   /// One of the named configurations; none if there is none of that name.

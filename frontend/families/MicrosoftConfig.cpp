@@ -146,7 +146,7 @@ Expected<MicrosoftConfig> MicrosoftConfig::parse(const json::Object &object, Str
   if (keys.number("condense_ratio", 1, 1e9) != 1)
     keys.error("condense_ratio", "1");
   config.bosToken = keys.token("bos_token_id", 1, kMaxVocab);
-  config.eosToken = keys.token("eos_token_id", 2, kMaxVocab);
+  config.endTokens = keys.tokens("eos_token_id", 2, kMaxVocab);
   if (!firstError.empty())
     return makeError(firstError);
   keys.warnOfUnknown(config.warnings);

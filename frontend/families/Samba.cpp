@@ -87,7 +87,7 @@ private:
 
   void parseTokens() {
     config.bosToken = keys.token("bos_token_id", 1, config.vocabSize);
-    config.eosToken = keys.token("eos_token_id", 2, config.vocabSize);
+    config.endTokens = keys.tokens("eos_token_id", 2, config.vocabSize);
     config.padToken = keys.padToken(config.vocabSize);
   }
 
@@ -269,7 +269,7 @@ ModelDescription samba::describeSamba(const SambaConfig &config, const Checkpoin
   model.addHead(config.tieWordEmbeddings);
   model.maxPositionEmbeddings = config.maxPositionEmbeddings;
   model.bosToken = config.bosToken;
-  model.eosToken = config.eosToken;
+  model.endAt(config.endTokens);
   model.padToken = config.padToken;
   model.warnings = config.warnings;
   return model;

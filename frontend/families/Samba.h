@@ -48,8 +48,9 @@ struct SambaConfig {
   bool useBias = false; // of Mamba's in_proj and out_proj
   bool tieWordEmbeddings = false;
   int64_t maxPositionEmbeddings = 0;
-  std::optional<int64_t> bosToken, eosToken, padToken; // below vocabSize
-  std::vector<SambaAttention> attention;               // no two share a layer; all other layers are Mamba
+  std::optional<int64_t> bosToken, padToken; // below vocabSize
+  std::vector<int64_t> endTokens;            // likewise; the first is the usual one
+  std::vector<SambaAttention> attention;     // no two share a layer; all other layers are Mamba
 
   // Of interest only to who initialises a model.
   double initializerRange = 0, timeStepMin = 0, timeStepMax = 0, timeStepFloor = 0, timeStepScale = 0;

@@ -79,13 +79,15 @@ void forRowTiles(Emitter &e, mlir::Value rows, int64_t tileRows,
                  llvm::function_ref<void(mlir::Value firstRow, int64_t rows)> body);
 
 /// Rotary.cpp
-void emitRotaryTable(Emitter &e, mlir::Value segments, mlir::Value positions, double theta, mlir::Value result);
+void emitRotaryTable(Emitter &e, mlir::Value segments, mlir::Value positions, double theta, bool narrowAngles,
+                     mlir::Value result);
 /// Heads of rows that are rotated, rounded, or first one and then the other.
 struct RotaryPart {
   mlir::Value x, rotated, rounded; // `rotated` or `rounded` may be null
   QuantAttr quant;                 // of `rounded`; null if that is bf16
 };
-void emitRotary(Emitter &e, llvm::ArrayRef<RotaryPart> parts, mlir::Value table);
+/// `roundProducts`: to bf16, and their sums.
+void emitRotary(Emitter &e, llvm::ArrayRef<RotaryPart> parts, mlir::Value table, bool roundProducts);
 
 /// Convolution.cpp: `weight` is `[K, D]`.
 void emitCausalConv1d(Emitter &e, mlir::Value x, mlir::Value weight, mlir::Value bias, mlir::Value segments,
@@ -95,7 +97,9 @@ void emitCausalConv1d(Emitter &e, mlir::Value x, mlir::Value weight, mlir::Value
 struct ScanBuffers {
   mlir::Value u, delta, A, B, C, segments, D, z, deltaBias, result;
   bool softplus = false;
-  bool roundState = false; // to bf16, when it is stored
+  bool plainLog = false;    // softplus(v) = log(1 + exp(v)), the sum in f32
+  bool roundState = false;  // to bf16, when it is stored
+  bool roundOutput = false; // to bf16: what C multiplies, and all that follows
 };
 void emitSelectiveScan(Emitter &e, const ScanBuffers &buffers, const StateBuffer &state);
 

@@ -107,7 +107,7 @@ LogicalResult FunctionLowering::lowerOp(Operation *op) {
         Value segments = buffer(op.getSegments());
         Value tokens = e.loadIndex(segments, e.sub(e.rows(segments), e.index(1)));
         emitRotaryTable(e, segments, buffer(op.getPositions()), op.getTheta().convertToDouble(),
-                        destination(op.getResult(), tokens));
+                        op->hasAttr(kNarrowAngles), destination(op.getResult(), tokens));
         return success();
       })
       .Case([&](RotaryOp op) { return lowerRotations(op); })
@@ -237,7 +237,7 @@ LogicalResult FunctionLowering::lowerRotations(RotaryOp rotary) {
     else
       part.quant = dyn_cast_or_null<QuantAttr>(encodingOf(result));
   }
-  emitRotary(e, parts, buffer(rotary.getTable()));
+  emitRotary(e, parts, buffer(rotary.getTable()), rotary->hasAttr(kRoundProducts));
   return success();
 }
 
@@ -262,7 +262,9 @@ void FunctionLowering::lowerScan(SelectiveScanOp scan) {
   b.z = buffer(scan.getZ());
   b.deltaBias = buffer(scan.getDeltaBias());
   b.softplus = scan.getDeltaSoftplus();
+  b.plainLog = scan->hasAttr(kPlainLog);
   b.roundState = scan->hasAttr(kRoundState);
+  b.roundOutput = scan->hasAttr(kRoundOutput);
   b.result = destination(scan.getResult(), e.rows(b.u));
   emitSelectiveScan(e, b, state);
   stateSlots[scan.getNewState()] = state;

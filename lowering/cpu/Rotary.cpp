@@ -16,21 +16,33 @@ using namespace mlir;
 using namespace samba;
 
 // Frequencies are constants in the code, in f64: an f32 frequency would be wrong by a radian at position 10^7.
-void samba::emitRotaryTable(Emitter &e, Value segments, Value positions, double theta, Value result) {
+void samba::emitRotaryTable(Emitter &e, Value segments, Value positions, double theta, bool narrowAngles,
+                            Value result) {
   int64_t headDim = cast<MemRefType>(result.getType()).getDimSize(1), half = headDim / 2;
   e.parallel({e.rows(result)}, [&](ValueRange item) {
     Value row = item[0], sequence = findSegment(e, segments, row);
     Value position = e.add(e.loadIndex(positions, sequence), e.sub(row, e.loadIndex(segments, sequence)));
     Value word = arith::IndexCastOp::create(e.b, e.loc, e.b.getI64Type(), position);
-    Value p = arith::SIToFPOp::create(e.b, e.loc, e.b.getF64Type(), word);
+    Type real = narrowAngles ? Type(e.b.getF32Type()) : e.b.getF64Type();
+    Value p = arith::SIToFPOp::create(e.b, e.loc, real, word);
+    if (narrowAngles)
+      p = arith::ExtFOp::create(e.b, e.loc, e.b.getF64Type(), p);
     for (auto [first, lanes] : Emitter::stripList(half, e.target.lanes() / 2)) {
       SmallVector<double> frequencies;
       for (int64_t i = first; i < first + lanes; ++i)
         frequencies.push_back(std::pow(theta, -2.0 * i / headDim));
+      if (narrowAngles)
+        for (double &frequency : frequencies)
+          frequency = float(frequency);
       auto type = VectorType::get({lanes}, e.b.getF64Type());
       Value frequency =
           arith::ConstantOp::create(e.b, e.loc, DenseElementsAttr::get(type, ArrayRef<double>(frequencies)));
-      auto [cosine, sine] = e.cosSin(e.mulf(e.broadcast(p, lanes), frequency));
+      Value angle = e.mulf(e.broadcast(p, lanes), frequency); // exact, of two f32 values
+      if (narrowAngles) {
+        Value narrow = arith::TruncFOp::create(e.b, e.loc, VectorType::get({lanes}, e.b.getF32Type()), angle);
+        angle = arith::ExtFOp::create(e.b, e.loc, type, narrow);
+      }
+      auto [cosine, sine] = e.cosSin(angle);
       e.store(cosine, result, {row, e.index(first)});
       e.store(sine, result, {row, e.index(half + first)});
     }
@@ -38,7 +50,7 @@ void samba::emitRotaryTable(Emitter &e, Value segments, Value positions, double 
 }
 
 // Heads of several values are items of one loop.
-void samba::emitRotary(Emitter &e, ArrayRef<RotaryPart> parts, Value table) {
+void samba::emitRotary(Emitter &e, ArrayRef<RotaryPart> parts, Value table, bool roundProducts) {
   int64_t headDim = cast<MemRefType>(table.getType()).getDimSize(1), half = headDim / 2, heads = 0;
   SmallVector<int64_t> ends;
   for (const RotaryPart &part : parts)
@@ -50,6 +62,12 @@ void samba::emitRotary(Emitter &e, ArrayRef<RotaryPart> parts, Value table) {
         Value low = e.add(head, column), high = e.add(low, half);
         Value a = e.load(x, {row, low}, n), b = e.load(x, {row, high}, n);
         Value c = e.load(table, {row, column}, n), s = e.load(table, {row, e.add(column, half)}, n);
+        if (roundProducts) {
+          auto product = [&](Value x, Value y) { return e.roundToBf16(e.mulf(x, y)); };
+          e.store(e.roundToBf16(e.subf(product(a, c), product(b, s))), result, {row, low});
+          e.store(e.roundToBf16(e.addf(product(a, s), product(b, c))), result, {row, high});
+          return;
+        }
         e.store(e.subf(e.mulf(a, c), e.mulf(b, s)), result, {row, low});
         e.store(e.fma(a, s, e.mulf(b, c)), result, {row, high});
       });

@@ -34,13 +34,14 @@ struct Strip {
     }
     Value bias = buffers.deltaBias ? e.load(buffers.deltaBias, channel, lanes) : Value();
     Value skip = buffers.D && last ? e.load(buffers.D, channel, lanes) : Value();
+    auto round = [&](Value value) { return buffers.roundOutput ? e.roundToBf16(value) : value; };
     h = e.loop(begin, end, 1, h, [&](Value t, ValueRange carried) {
       Value u = e.load(buffers.u, {t, channel}, lanes);
       Value dt = e.load(buffers.delta, {t, channel}, lanes);
       if (bias)
         dt = e.addf(dt, bias);
       if (buffers.softplus)
-        dt = e.softplus(dt);
+        dt = e.softplus(dt, buffers.plainLog);
       Value input = e.mulf(dt, u);
       Value y = first ? e.splat(0, lanes) : e.load(buffers.result, {t, channel}, lanes);
       SmallVector<Value> next;
@@ -49,12 +50,14 @@ struct Strip {
         Value c = e.broadcast(e.loadScalar(buffers.C, {t, e.index(n)}), lanes);
         Value kept = e.mulf(e.exp2(e.mulf(dt, decay[n - firstState])), carried[n - firstState]);
         next.push_back(e.fma(input, b, kept));
-        y = e.fma(c, next.back(), y);
+        y = e.fma(c, round(next.back()), y);
       }
+      if (last)
+        y = round(y);
       if (skip)
-        y = e.fma(skip, u, y);
+        y = buffers.roundOutput ? round(e.addf(y, round(e.mulf(round(skip), u)))) : e.fma(skip, u, y);
       if (buffers.z && last)
-        y = e.mulf(y, e.silu(e.load(buffers.z, {t, channel}, lanes)));
+        y = round(e.mulf(y, round(e.silu(e.load(buffers.z, {t, channel}, lanes)))));
       e.store(y, buffers.result, {t, channel});
       return next;
     });

@@ -105,6 +105,11 @@ llvm::Expected<Manifest> Manifest::create(ModuleOp module, const CpuTarget *targ
   json::Value modelJson = attributeToJson(model);
   // Absent means unlimited.
   modelJson.getAsObject()->try_emplace("max_context", nullptr);
+  std::optional<json::Value> endTokens;
+  if (json::Value *ends = modelJson.getAsObject()->get("end_tokens")) {
+    endTokens = std::move(*ends);
+    modelJson.getAsObject()->erase("end_tokens");
+  }
   llvm::StringRef precision = "f32";
   for (WeightOp weight : module.getOps<WeightOp>()) {
     if (auto quant = dyn_cast_or_null<QuantAttr>(weight.getTensorType().getEncoding()))
@@ -129,6 +134,8 @@ llvm::Expected<Manifest> Manifest::create(ModuleOp module, const CpuTarget *targ
       {"loops", loops ? attributeToJson(loops) : json::Value(nullptr)},
       {"sources", json::Array()},
   };
+  if (endTokens)
+    manifest.root["end_tokens"] = std::move(*endTokens);
   return manifest;
 }
 
@@ -160,7 +167,14 @@ void Manifest::setChat(const ChatSettings &settings) {
   root["chat"] = json::Object{{"template", json::fixUTF8(settings.text)}, {"tokens", std::move(tokens)}};
 }
 
-void Manifest::setEndTokens(llvm::ArrayRef<int64_t> ids) { root["end_tokens"] = json::Array(ids); }
+void Manifest::addEndTokens(llvm::ArrayRef<int64_t> ids) {
+  if (!root.getArray("end_tokens"))
+    root["end_tokens"] = json::Array();
+  json::Array &ends = *root.getArray("end_tokens");
+  for (int64_t id : ids)
+    if (!llvm::is_contained(ends, json::Value(id)))
+      ends.push_back(id);
+}
 
 void Manifest::setWeights(uint64_t bytes, std::optional<llvm::StringRef> file) {
   root["weights"] = json::Object{{"bytes", int64_t(bytes)},

@@ -54,8 +54,8 @@ public:
   void addVariant(const CpuTarget &target, llvm::StringRef entry);
   void setTokenizer(const TokenizerSettings &settings);
   void setChat(const ChatSettings &settings);
-  /// Ids that end a text, beside the model's eos_token_id.
-  void setEndTokens(llvm::ArrayRef<int64_t> ids);
+  /// Ids that end a text, beside the model's eos_token_id and those that its configuration names.
+  void addEndTokens(llvm::ArrayRef<int64_t> ids);
   /// `file` is the name of the weights file beside the artefact, if there is one.
   void setWeights(uint64_t bytes, std::optional<llvm::StringRef> file);
   void addSource(llvm::StringRef file, uint64_t bytes, uint64_t checksum);

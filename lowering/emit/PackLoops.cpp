@@ -89,6 +89,9 @@ void load(const PanelPacking &packing, int64_t first, int64_t count, float *valu
   if (packing.roundSource)
     for (int64_t i = 0; i < count; ++i)
       values[i] = floatOf(uint32_t(roundToBf16(values[i])) << 16);
+  if (packing.plusOne)
+    for (int64_t i = 0; i < count; ++i)
+      values[i] += 1.0f;
   if (packing.negExp)
     for (int64_t i = 0; i < count; ++i)
       values[i] = float(-std::exp(double(values[i])));

@@ -31,6 +31,7 @@ struct PanelPacking {
   DType packedType = DType::F32;   // F32 or BF16, rounded to nearest, ties to even
   bool negExp = false;             // -exp(x), computed in double
   bool roundSource = false;        // values of the source are rounded to bf16 before anything else
+  bool plusOne = false;            // 1 is added, after that
   int64_t rows = 1;                // N
   int64_t columns = 1;             // K
   int64_t width = 1;               // W

@@ -63,6 +63,7 @@ llvm::Expected<PanelPacking> describe(WeightOp weight) {
     return weightError(weight.getSymName(), "is too large");
 
   packing.roundSource = weight->hasAttr(kRoundSource);
+  packing.plusOne = weight->hasAttr(kPlusOne);
   packing.negExp = weight.getTransform() == WeightTransform::NegExp;
   if (!layout) {
     packing.columns = type.getNumElements();

@@ -286,7 +286,10 @@ LogicalResult StepLowering::lowerOp(Operation *op) {
         launchCopy(s, x, matrices[op.getResult()] = destinationOf(op.getResult(), x.extent));
         return success();
       })
-      .Case([&](RotaryTableOp op) {
+      .Case([&](RotaryTableOp op) -> LogicalResult {
+        if (op->hasAttr(kNarrowAngles))
+          return op.emitOpError() << "with " << kNarrowAngles
+                                  << " has no lowering to the GPU (--numerics=rope_angle=f64)";
         launchRotaryTable(s, op.getTheta().convertToDouble(), destination(op.getResult(), Extent::Tokens));
         return success();
       })
@@ -314,6 +317,8 @@ LogicalResult StepLowering::lowerNorm(RmsNormOp norm) {
 }
 
 LogicalResult StepLowering::lowerRotary(RotaryOp op) {
+  if (op->hasAttr(kRoundProducts))
+    return op.emitOpError() << "with " << kRoundProducts << " has no lowering to the GPU (--numerics=rope_math=f32)";
   Matrix x = matrix(op.getX()), table = matrix(op.getTable());
   auto attention = onlyUser<SlidingWindowAttentionOp>(op.getResult());
   if (s.isDecode() && isInKernel(op) && attention && attention.getV() != op.getResult()) {
@@ -396,8 +401,10 @@ LogicalResult StepLowering::lowerScan(SelectiveScanOp op) {
   if (op.getState().getType().getShape()[0] > kMostStates)
     return op.emitOpError() << "expected at most " << kMostStates << " states per channel, got "
                             << op.getState().getType();
-  if (op->hasAttr(kRoundState))
-    return op.emitOpError() << "with " << kRoundState << " has no lowering to the GPU (--numerics=ssm_state=f32)";
+  for (auto [attribute, flag] :
+       {std::pair(kRoundState, "ssm_state=f32"), {kRoundOutput, "scan_out=f32"}, {kPlainLog, "softplus=log1p"}})
+    if (op->hasAttr(attribute))
+      return op.emitOpError() << "with " << attribute << " has no lowering to the GPU (--numerics=" << flag << ")";
   ScanOperands scan;
   scan.u = matrix(op.getU());
   if (auto projection = projections.find(op.getDelta()); projection != projections.end())

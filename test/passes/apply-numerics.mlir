@@ -9,6 +9,16 @@
 // RUN: samba-opt %s -samba-apply-numerics=flags=dt_bias=fused | FileCheck %s --check-prefix=BIAS
 // RUN: samba-opt %s -samba-apply-numerics=flags=gate_on=rounded | FileCheck %s --check-prefix=GATE
 // RUN: samba-opt %s -samba-apply-numerics=flags=ssm_state=bf16,ssm_param_round=bf16 | FileCheck %s --check-prefix=STATE
+// RUN: samba-opt %s -samba-apply-numerics=flags=softplus=log,rope_angle=f32,norm_offset=1 | FileCheck %s --check-prefix=FORMULA
+// RUN: samba-opt %s -samba-apply-numerics=flags=dtype=bf16,scan_out=model,rope_math=model | FileCheck %s --check-prefix=INSIDE
+// RUN: samba-opt %s -samba-apply-numerics=flags=scan_out=model,rope_math=model | FileCheck %s --check-prefix=DEFAULT
+
+// FORMULA: samba.weight @w from "w" : tensor<4x4xf32>
+// FORMULA: samba.weight @offset from "offset" {samba.plus_one} : tensor<4xf32>
+// FORMULA: samba.selective_scan {{.*}}samba.plain_log
+// FORMULA: samba.rotary_table {{.*}}samba.narrow_angles
+// INSIDE: samba.selective_scan {{.*}}samba.round_output
+// INSIDE: samba.rotary {{.*}}samba.round_products
 
 // DEFAULT-NOT: arith
 // DEFAULT-NOT: samba.round
@@ -21,6 +31,7 @@
 samba.weight @A from "A_log" transform neg_exp : tensor<4x2xf32>
 samba.weight @D from "D" : tensor<4xf32>
 samba.weight @w from "w" : tensor<4x4xf32>
+samba.weight @offset from "offset" : tensor<4xf32>
 
 // BIAS-LABEL: func.func private @mixer
 // BIAS: %[[DELTA:.*]] = samba.linear %{{.*}}, %{{.*}} bias %{{.*}} : tensor<4xf32>
@@ -75,6 +86,8 @@ func.func @step(%x: tensor<?x4xf32>, %segments: tensor<?xi64>, %positions: tenso
   %A = samba.load_weight @A : tensor<4x2xf32>
   %D = samba.load_weight @D : tensor<4xf32>
   %w = samba.load_weight @w : tensor<4x4xf32>
+  %offset = samba.load_weight @offset : tensor<4xf32>
+  %o = samba.rms_norm %x, %offset {eps = 1.0e-5 : f32} : tensor<?x4xf32>, tensor<4xf32>
   %h, %new = call @mixer(%x, %segments, %w, %bias, %A, %D, %B, %state) : (tensor<?x4xf32>, tensor<?xi64>, tensor<4x4xf32>, tensor<4xf32>, tensor<4x2xf32>, tensor<4xf32>, tensor<?x2xf32>, !samba.state<2x4xf32>) -> (tensor<?x4xf32>, !samba.state<2x4xf32>)
   %n = samba.rms_norm %h, %norm {eps = 1.0e-5 : f32} : tensor<?x4xf32>, tensor<4xf32>
   %table = samba.rotary_table %segments, %positions {theta = 1.0e4 : f64} : tensor<?xi64>, tensor<?xi64> -> tensor<?x4xf32>

@@ -56,7 +56,7 @@ llvm::Expected<std::string> samba::makeTokenizerSection(const TokenizerConfig &c
         {"sentencepiece", config.addBosToken.value_or(true), config.addEosToken.value_or(false), config.addedTokens});
   }
   if (!config.endTokens.empty())
-    manifest.setEndTokens(config.endTokens);
+    manifest.addEndTokens(config.endTokens);
   if (config.chatTemplate.empty() || section.empty())
     return section;
   if (samba_check_template(config.chatTemplate.c_str()) != SAMBA_OK)

@@ -95,7 +95,7 @@ Expected<json::Object> makeConfig(const ModelDescription &model, StringRef dtype
                       {"max_position_embeddings", model.maxPositionEmbeddings},
                       {"tie_word_embeddings", !model.head},
                       {"bos_token_id", token(model.bosToken)},
-                      {"eos_token_id", token(model.eosToken)},
+                      {"eos_token_id", model.ends()},
                       {"attn", std::move(attn)},
                       {"torch_dtype", dtype == "BF16"  ? "bfloat16"
                                       : dtype == "F16" ? "float16"

@@ -55,8 +55,8 @@ Expected<json::Object> makeConfig(const ModelDescription &model) {
   // The original always has these two.
   if (model.bosToken != std::optional<int64_t>(1))
     config["bos_token_id"] = model.bosToken ? json::Value(*model.bosToken) : json::Value(nullptr);
-  if (model.eosToken != std::optional<int64_t>(2))
-    config["eos_token_id"] = model.eosToken ? json::Value(*model.eosToken) : json::Value(nullptr);
+  if (json::Value ends = model.ends(); ends != json::Value(2))
+    config["eos_token_id"] = std::move(ends);
   const AttentionSpec *first = attention.empty() ? nullptr : attention.front().spec;
   std::optional<int64_t> window;
   for (const LayerAttention &at : attention) {

@@ -165,7 +165,14 @@ TEST(Llama, ReadsTheBaseOfRotaryEmbeddings) {
 TEST(Llama, ReadsSeveralEndsOfText) {
   ModelDescription model = valueOf(read(of("llama", "\"eos_token_id\":[7,9]")));
   EXPECT_EQ(model.eosToken, 7);
-  EXPECT_EQ(model.warnings, std::vector<std::string>({"c: key 'eos_token_id': of 2 tokens the first is used"}));
+  EXPECT_EQ(model.moreEnds, std::vector<int64_t>{9});
+  EXPECT_EQ(model.warnings, std::vector<std::string>());
+  for (const char *family : {"mamba", "mistral", "qwen2"}) {
+    ModelDescription other = valueOf(read(of(family, "\"eos_token_id\":[7,9,7]")));
+    EXPECT_EQ(other.eosToken, 7) << family;
+    EXPECT_EQ(other.moreEnds, std::vector<int64_t>{9}) << family;
+  }
+  EXPECT_EQ(valueOf(read(of("llama", "\"eos_token_id\":[]"))).eosToken, std::nullopt);
   EXPECT_EQ(error(of("llama", "\"eos_token_id\":[7,-9]")),
             "c: key 'eos_token_id': expected integers between 0 and 31999, found -9");
 }

@@ -39,7 +39,7 @@ TEST(SambaConfig, HasTheDefaultsOfTheFormat) {
   EXPECT_FALSE(c.useBias);
   EXPECT_FALSE(c.tieWordEmbeddings);
   EXPECT_EQ(c.bosToken, 1);
-  EXPECT_EQ(c.eosToken, 2);
+  EXPECT_EQ(c.endTokens, std::vector<int64_t>{2});
   ASSERT_EQ(c.attention.size(), 1u);
   EXPECT_EQ(c.attention[0].layers, Layers({1, 3, 5, 7, 9, 11, 13, 15, 17}));
   EXPECT_EQ(c.attention[0].numHeads, 18);
@@ -109,7 +109,8 @@ TEST(SambaConfig, DerivesSizes) {
   EXPECT_EQ(config(R"("use_conv_bias":false)").warnings.size(), 0u);
   EXPECT_EQ(config(R"("pad_token_id":-1)").padToken, std::nullopt);
   EXPECT_EQ(config(R"("initializer_range":0,"time_step_min":"x")").initializerRange, 0.02);
-  EXPECT_EQ(config(R"("eos_token_id":null)").eosToken, std::nullopt);
+  EXPECT_EQ(config(R"("eos_token_id":null)").endTokens, std::vector<int64_t>());
+  EXPECT_EQ(config(R"("eos_token_id":[5,3])").endTokens, (std::vector<int64_t>{5, 3}));
 }
 
 TEST(SambaConfig, WarnsOfUnknownKeys) {

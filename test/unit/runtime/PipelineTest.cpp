@@ -318,6 +318,7 @@ TEST(Pipeline, RefusesByName) {
   }
   EXPECT_EQ(errorOf("["), "'tokenizer.json': the tokenizer is not JSON: error at byte 2");
   EXPECT_EQ(errorOf("[]"), "'tokenizer.json': the tokenizer is not a JSON object");
+  EXPECT_EQ(errorOf("{\"a\":-3.4E85849}"), "'tokenizer.json': the tokenizer has a number that is too large");
   EXPECT_EQ(errorOf(std::string(100000, '[')), "'tokenizer.json': the tokenizer is nested deeper than 64");
   std::string text = R"({"model":{"type":"BPE","vocab":{},"merges":[]}})";
   samba_tokenizer_source source = sourceOf(text);
