@@ -118,3 +118,19 @@ module {
     return %x : tensor<?x8xf32>
   }
 }
+
+// -----
+
+module {
+  samba.weight @table from "table" {offset = 0 : i64} : tensor<10x8xf32>
+  func.func @step(%tokens: tensor<?xi32>) -> tensor<?x8xf32> {
+    %t = samba.load_weight @table : tensor<10x8xf32>
+    %x = samba.kernel "embed" ins(%a = %tokens : tensor<?xi32>, %b = %t : tensor<10x8xf32>) -> tensor<?x8xf32> {
+      %0 = samba.embedding %a, %b : tensor<?xi32>, tensor<10x8xf32> -> tensor<?x8xf32>
+      // expected-error@+1 {{with samba.round_products has no lowering to the GPU (--numerics=rope_math=f32)}}
+      %1 = samba.rotary %0, %0 {samba.round_products} : tensor<?x8xf32>, tensor<?x8xf32>
+      samba.yield %1 : tensor<?x8xf32>
+    }
+    return %x : tensor<?x8xf32>
+  }
+}

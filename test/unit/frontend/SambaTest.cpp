@@ -159,8 +159,8 @@ TEST(SambaConfig, RefusesNumbersOutOfRange) {
             "c: key 'time_step_rank': expected \"auto\" or an integer, found \"big\"");
   EXPECT_EQ(error(R"("bos_token_id":32000)"),
             "c: key 'bos_token_id': expected an integer between 0 and 31999, found 32000");
-  EXPECT_EQ(error(R"("eos_token_id":[2,3])"),
-            "c: key 'eos_token_id': expected an integer between 0 and 31999, found [2,3]");
+  EXPECT_EQ(error(R"("eos_token_id":[2,-3])"),
+            "c: key 'eos_token_id': expected integers between 0 and 31999, found -3");
 }
 
 TEST(SambaConfig, RefusesBadAttention) {
