@@ -70,12 +70,21 @@ double measurePeak(const PeakLoop &loop, int threads, double seconds) {
                   [&](int) { loop.run(iterations); });
 }
 
-template <typename Get> std::optional<double> medianOf(const std::vector<Limits> &probes, Get get) {
-  std::vector<double> values;
-  for (const Limits &limits : probes)
-    if (std::optional<double> value = get(limits))
-      values.push_back(*value);
-  return values.empty() ? std::nullopt : std::optional<double>(Statistics(values).median);
+/// One number of the statistics of each limit.
+Limits combine(const std::vector<Limits> &probes, double Statistics::*number) {
+  auto of = [&](auto get) {
+    std::vector<double> values;
+    for (const Limits &limits : probes)
+      if (std::optional<double> value = get(limits))
+        values.push_back(*value);
+    return values.empty() ? std::nullopt : std::optional<double>(Statistics(values).*number);
+  };
+  Limits result;
+  result.f32 = *of([](const Limits &l) { return std::optional<double>(l.f32); });
+  result.bf16 = of([](const Limits &l) { return l.bf16; });
+  result.int8 = of([](const Limits &l) { return l.int8; });
+  result.read = *of([](const Limits &l) { return std::optional<double>(l.read); });
+  return result;
 }
 
 std::string lineOf(const char *path, const std::string &key) {
@@ -90,14 +99,8 @@ std::string lineOf(const char *path, const std::string &key) {
 
 } // namespace
 
-Limits samba::bench::median(const std::vector<Limits> &probes) {
-  Limits result;
-  result.f32 = *medianOf(probes, [](const Limits &l) { return std::optional<double>(l.f32); });
-  result.bf16 = medianOf(probes, [](const Limits &l) { return l.bf16; });
-  result.int8 = medianOf(probes, [](const Limits &l) { return l.int8; });
-  result.read = *medianOf(probes, [](const Limits &l) { return std::optional<double>(l.read); });
-  return result;
-}
+Limits samba::bench::median(const std::vector<Limits> &probes) { return combine(probes, &Statistics::median); }
+Limits samba::bench::best(const std::vector<Limits> &probes) { return combine(probes, &Statistics::maximum); }
 
 ordered_json samba::bench::toJson(const Limits &limits) {
   auto optional = [](std::optional<double> value) { return value ? ordered_json(*value) : ordered_json(nullptr); };

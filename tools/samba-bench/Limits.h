@@ -25,6 +25,8 @@ struct Limits {
 
 /// The median of each limit over probes; `probes` is not empty.
 Limits median(const std::vector<Limits> &probes);
+/// The highest.
+Limits best(const std::vector<Limits> &probes);
 nlohmann::ordered_json toJson(const Limits &limits);
 
 /// Measures limits. Holds a buffer that no cache can, from the first measurement on.

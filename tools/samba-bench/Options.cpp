@@ -58,6 +58,7 @@ Flags flagsOf(Options &options, int &formats) {
       {"--limits", [&] { options.limits = true; }},
       {"--progress", [&] { options.progress = true; }},
       {"--ops", [&] { options.ops = Ops::Kernels; }},
+      {"--best", [&] { options.best = true; }},
       {"--fusion-matrix", [&] { options.fusionMatrix = true; }},
       {"--json", format(Format::Json)},
       {"--csv", format(Format::Csv)},
@@ -133,6 +134,8 @@ void checkCombination(const Options &options, int formats) {
     throw UsageError("--ops and --trace cannot be combined with --mixed");
   if (profile && options.compare)
     throw UsageError("--ops and --trace cannot be combined with --compare");
+  if (options.best && options.ops == Ops::None)
+    throw UsageError("--best is for --ops");
   if (options.fusionMatrix && (options.limits || options.show || options.compare || profile))
     throw UsageError("--fusion-matrix cannot be combined with --limits, --show, --compare, --ops and --trace");
   if (options.fusionMatrix && options.models.size() != 1)
@@ -255,6 +258,8 @@ Predictions, in place of the tests, with --device=virtual, a GPU that the CPU im
 Profiles, in place of the tests, of the steps that -p, -b, -d and -t name (default: -p 512; at most --chunk tokens):
   --ops                    time, GFLOP/s, GB/s and fraction of the bound of each kernel, summed over layers
   --ops=layers             of each kernel of each layer
+  --best                   of each kernel the fastest repetition in place of the median, against the best of limits that
+                           are measured after each one: for a machine that does other things, with many repetitions
   --trace FILE             one prompt step and three generation steps, with the kernels of each thread
 
 Fusions, of a model directory; the samba-compile beside this program compiles it again and again:

@@ -39,6 +39,7 @@ struct Options {
   int64_t chunk = SAMBA_DEFAULT_CHUNK;
   uint64_t seed = 0;
   Ops ops = Ops::None;
+  bool best = false; // of profiles: the fastest repetition
   std::optional<std::string> trace, compare, show;
   bool fusionMatrix = false;            // `models` is one model directory
   std::vector<std::string> fusions;     // of the matrix; empty: all

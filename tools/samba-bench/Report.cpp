@@ -81,8 +81,9 @@ std::string testsTable(const ordered_json &tests) {
 std::string profileTable(const ordered_json &profile) {
   std::string text = textOf(profile.at("model")) + ", " + textOf(profile.at("precision")) + ", " +
                      countOf(profile.at("threads"), "thread") + ", " + textOf(profile.at("step")) + ": " +
-                     cell(profile, "/seconds/median", 1e3) + " ms, " + textOf(profile.at("barriers")) + " barriers, " +
-                     cell(profile, "/of_bound") + " of the sum of bounds\n\n";
+                     cell(profile, profile.value("best", false) ? "/seconds/minimum" : "/seconds/median", 1e3) +
+                     (profile.value("best", false) ? " ms at best, " : " ms, ") + textOf(profile.at("barriers")) +
+                     " barriers, " + cell(profile, "/of_bound") + " of the sum of bounds\n\n";
   const ordered_json &kernels = profile.at("kernels");
   bool layers = std::any_of(kernels.begin(), kernels.end(),
                             [](const ordered_json &kernel) { return !kernel.at("layer").is_null(); });
