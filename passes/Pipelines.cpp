@@ -13,12 +13,10 @@
 using namespace mlir;
 using namespace samba;
 
-static constexpr int64_t kQuantGroup = 64; // elements of a quantised matrix that share a scale
-
 void samba::buildOptimisePipeline(OpPassManager &pm, llvm::StringRef precision, bool roundActivations,
                                   llvm::StringRef kv) {
   pm.addPass(createSambaApplyNumerics());
-  pm.addPass(createSambaSetPrecision({precision.str(), kQuantGroup, roundActivations}));
+  pm.addPass(createSambaSetPrecision({precision.str(), /*group=*/0, roundActivations}));
   pm.addPass(createSambaQuantizeKv({kv.str()}));
 }
 

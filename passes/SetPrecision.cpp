@@ -36,6 +36,13 @@ bool worthQuantising(WeightOp weight, ArrayRef<OpOperand *> readers) {
          llvm::any_of(readers, [](OpOperand *use) { return isa<LinearOp>(use->getOwner()); });
 }
 
+/// The groups of a matrix of so many inputs, if none are asked for. Each group of a product costs a conversion and two
+/// multiplications, and 8 bits are precise enough for long ones; but a row is padded to whole groups.
+int64_t defaultGroup(int64_t bits, int64_t inputs) {
+  constexpr int64_t kShort = 64, kLong = 128;
+  return bits == 8 && llvm::alignTo(inputs, kLong) == llvm::alignTo(inputs, kShort) ? kLong : kShort;
+}
+
 QuantAttr quantOf(Value value) {
   return dyn_cast_or_null<QuantAttr>(cast<RankedTensorType>(value.getType()).getEncoding());
 }
@@ -50,7 +57,7 @@ struct SetPrecision : public samba::impl::SambaSetPrecisionBase<SetPrecision> {
       emitOptionError() << "expected the precision f32, bf16, int8 or int4, got '" << precision << "'";
       return signalPassFailure();
     }
-    if (bits && failed(QuantAttr::verify(emitOptionError, bits, group, 0)))
+    if (bits && group && failed(QuantAttr::verify(emitOptionError, bits, group, 0)))
       return signalPassFailure();
     Type wide = Float32Type::get(&getContext()), narrow = BFloat16Type::get(&getContext());
 
@@ -64,7 +71,8 @@ struct SetPrecision : public samba::impl::SambaSetPrecisionBase<SetPrecision> {
         continue;
       ArrayRef<int64_t> shape = weight.getTensorType().getShape();
       if (bits && worthQuantising(weight, readers))
-        types[weight] = RankedTensorType::get(shape, wide, QuantAttr::get(&getContext(), bits, group, 0));
+        types[weight] = RankedTensorType::get(
+            shape, wide, QuantAttr::get(&getContext(), bits, group ? group : defaultGroup(bits, shape.back()), 0));
       else
         types[weight] = weight.getTensorType().clone(precision == "f32" ? wide : narrow);
     }

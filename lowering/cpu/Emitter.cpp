@@ -8,6 +8,7 @@
 #include "lowering/cpu/Emitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -180,6 +181,12 @@ Value Emitter::roundToBf16(Value x) { return arith::ExtFOp::create(b, loc, x.get
 //===----------------------------------------------------------------------===//
 // Memory
 //===----------------------------------------------------------------------===//
+
+Value Emitter::threadMemory(MemRefType type) {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(&b.getInsertionBlock()->getParent()->getParentOfType<func::FuncOp>().front());
+  return memref::AllocaOp::create(b, loc, type, b.getI64IntegerAttr(target.lineBytes));
+}
 
 Value Emitter::pointerAdd(Value pointer, Value bytes) {
   Value offset = arith::IndexCastOp::create(b, loc, b.getI64Type(), bytes);

@@ -74,6 +74,8 @@ public:
   Value roundToBf16(Value x);
 
   // ---- Memory.
+  /// Memory of the thread, on its stack for as long as the function runs: allocated at its start, not in a loop.
+  Value threadMemory(mlir::MemRefType type);
   /// A dense memref over a bare pointer. Only the first size may be dynamic; it is `rows` then.
   Value memrefAt(Value pointer, mlir::MemRefType type, Value rows = {});
   /// A field of a struct of the C contract: `offset` bytes from `pointer`.

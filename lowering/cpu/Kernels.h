@@ -74,10 +74,6 @@ int64_t scalesOf(QuantAttr quant, int64_t columns);
 void emitQuantLinear(Emitter &e, mlir::Value x, llvm::ArrayRef<LinearPart> parts, QuantAttr quant,
                      const LinearEpilogue &epilogue);
 
-/// Runs `body(first row, rows)` for tiles of `tileRows` rows and, for the rest, of its halves (Linear.cpp).
-void forRowTiles(Emitter &e, mlir::Value rows, int64_t tileRows,
-                 llvm::function_ref<void(mlir::Value firstRow, int64_t rows)> body);
-
 /// Rotary.cpp
 void emitRotaryTable(Emitter &e, mlir::Value segments, mlir::Value positions, double theta, bool narrowAngles,
                      mlir::Value result);

@@ -13,12 +13,13 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lowering/cpu/Kernels.h"
+#include "lowering/cpu/LinearTiles.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include <numeric>
 
 using namespace mlir;
 using namespace samba;
@@ -46,38 +47,36 @@ class QuantLinearEmitter {
 public:
   QuantLinearEmitter(Emitter &e, Value x, ArrayRef<LinearPart> products, QuantAttr quant,
                      const LinearEpilogue &epilogue)
-      : e(e), x(x), products(products), quant(quant), epilogue(epilogue) {
-    groups = cast<MemRefType>(products.front().weight.getType()).getDimSize(1);
-    outputs = cast<MemRefType>(epilogue.result.getType()).getDimSize(1);
-    int64_t width = quant.getWidth();
-    lanes = width % e.target.lanes() ? width : e.target.lanes();
-    parts = width / lanes;
-    machineDot = !e.target.byteDot.empty() && lanes == e.target.lanes();
-  }
+      : e(e), x(x), quant(quant), groups(cast<MemRefType>(products.front().weight.getType()).getDimSize(1)),
+        lanes(quant.getWidth() % e.target.lanes() ? quant.getWidth() : e.target.lanes()),
+        parts(quant.getWidth() / lanes), machineDot(!e.target.byteDot.empty() && lanes == e.target.lanes()),
+        tiles(e, products, epilogue, quant.getWidth(), lanes, e.target.tileRowsFor(quant.getWidth())) {}
 
   void emit() {
-    // Integer and f32 accumulators share the registers, so the tile has half as many rows.
-    int64_t tileRows = std::max<int64_t>(1, e.target.tileRowsFor(quant.getWidth()) / 2);
-    e.parallel({e.index(llvm::divideCeil(outputs, quant.getWidth()))}, [&](ValueRange item) {
-      block = item[0];
-      forRowTiles(e, e.rows(x), tileRows, [&](Value row, int64_t rows) { emitTile(row, rows); });
+    tiles.emit(e.rows(x), [&](const LinearPart &part, Value panelNumber, ArrayRef<Value> tile) {
+      weight = part.weight;
+      panel = panelNumber;
+      rows = tile;
+      return sums();
     });
   }
 
 private:
-  SmallVector<Value> sumsOf(const LinearPart &product, Value firstRow, int64_t rows) {
-    weight = product.weight;
-    panel = e.add(block, product.firstColumn / quant.getWidth());
-    SmallVector<Value> zero(rows * parts, e.splat(0, lanes));
+  SmallVector<Value> sums() {
+    SmallVector<Value> zero(rows.size() * parts, e.splat(0, lanes));
     return e.loop(e.index(0), e.index(groups), 1, zero, [&](Value group, ValueRange carried) {
-      SmallVector<Value> products = multiplyGroup(firstRow, rows, group), scales, next;
+      for (int64_t i = 0, height = rows.size(), count = llvm::divideCeil(height, groups); i < count; ++i) {
+        Value row = e.add(rows.front(), e.remainder(e.add(e.mul(group, count), i), height));
+        tiles.prefetch(e.minimum(row, rows.back()));
+      }
+      SmallVector<Value> products = multiplyGroup(group), scales, next;
       for (int64_t part = 0; part < parts; ++part) {
         Value bytes = e.loadRaw(weight, {panel, group, e.index(4 * part * lanes)}, 4 * lanes);
         scales.push_back(e.bitcast(bytes, e.b.getF32Type()));
       }
       Value place = e.add(e.mul(group, 4), groups * quant.getGroup());
-      for (int64_t r = 0; r < rows; ++r) {
-        Value scale = e.broadcast(loadWord(e, x, {e.add(firstRow, r), place}, e.b.getF32Type()), lanes);
+      for (auto [r, row] : llvm::enumerate(rows)) {
+        Value scale = e.broadcast(loadWord(e, x, {row, place}, e.b.getF32Type()), lanes);
         for (int64_t part = 0; part < parts; ++part) {
           Value product = arith::SIToFPOp::create(e.b, e.loc, e.vectorType(lanes), products[r * parts + part]);
           next.push_back(e.fma(product, e.mulf(scales[part], scale), carried[r * parts + part]));
@@ -87,52 +86,47 @@ private:
     });
   }
 
-  void emitTile(Value firstRow, int64_t rows) {
-    SmallVector<SmallVector<Value>> sums;
-    for (const LinearPart &product : products)
-      sums.push_back(sumsOf(product, firstRow, rows));
-    e.strip(block, outputs, quant.getWidth(), [&](Value column, int64_t present) {
-      for (int64_t r = 0; r < rows; ++r)
-        for (int64_t part = 0; part * lanes < present; ++part) {
-          auto own = llvm::map_to_vector(sums, [&](ArrayRef<Value> all) { return all[r * parts + part]; });
-          epilogue.emit(e, products, e.add(firstRow, r), e.add(column, part * lanes), own,
-                        std::min(lanes, present - part * lanes));
-        }
-    });
-  }
-
   /// The integer products of one group: i32 vectors by row and part.
-  SmallVector<Value> multiplyGroup(Value firstRow, int64_t rows, Value group) {
+  SmallVector<Value> multiplyGroup(Value group) {
     SmallVector<Value> sums;
     Value place = e.add(e.mul(group, 4), groups * (quant.getGroup() + 4));
     bool biased = !(machineDot && e.target.byteDotSignedWeights);
-    for (int64_t r = 0; r < rows; ++r) {
+    for (Value row : rows) {
       if (!biased) {
         sums.append(parts, constant(0));
         continue;
       }
-      Value sum = loadWord(e, x, {e.add(firstRow, r), place}, e.b.getI32Type());
+      Value sum = loadWord(e, x, {row, place}, e.b.getI32Type());
       Value factor = arith::ConstantOp::create(e.b, e.loc, e.b.getI32IntegerAttr(-bias()));
       Value start = e.broadcast(arith::MulIOp::create(e.b, e.loc, sum, factor), lanes);
       sums.append(parts, start);
     }
-    int64_t halves = 8 / quant.getBits(), quads = quant.getGroup() / 4 / halves;
-    Value firstByte = e.mul(group, quant.getGroup());
-    for (int64_t quad = 0; quad < quads; ++quad)
-      for (int64_t part = 0; part < parts; ++part) {
-        int64_t at = 4 * quant.getWidth() + (quad * quant.getWidth() + part * lanes) * 4;
-        Value words = e.bitcast(e.loadRaw(weight, {panel, group, e.index(at)}, 4 * lanes), e.b.getI32Type());
-        for (int64_t half = 0; half < halves; ++half) {
-          Value codes = halves == 1 ? words : nibbles(words, half);
-          Value column = e.add(firstByte, 4 * (half * quads + quad));
-          for (int64_t r = 0; r < rows; ++r) {
-            Value quadOfRow = loadWord(e, x, {e.add(firstRow, r), column}, e.b.getI32Type());
-            Value &sum = sums[r * parts + part];
-            sum = dot(sum, codes, quadOfRow);
-          }
+    // Loops of about equally many products whatever the height of the tile.
+    int64_t quads = quant.getGroup() * quant.getBits() / 32,
+            unrolled = std::gcd<int64_t>(quads, rows.size() > 2 ? 4 : 8);
+    return e.loop(e.index(0), e.index(quads), unrolled, sums, [&](Value quad, ValueRange carried) {
+      SmallVector<Value> next(carried);
+      Value word = e.mul(quad, 4 * quant.getWidth()), column = e.add(e.mul(group, quant.getGroup()), e.mul(quad, 4));
+      for (int64_t i = 0; i < unrolled; ++i)
+        multiplyQuad(group, e.add(word, 4 * quant.getWidth() * (i + 1)), e.add(column, 4 * i), next);
+      return next;
+    });
+  }
+
+  /// The weights' words of one quad of the depth or (4 bits) of two that are half a group apart.
+  void multiplyQuad(Value group, Value word, Value column, MutableArrayRef<Value> sums) {
+    int64_t halves = 8 / quant.getBits();
+    for (int64_t part = 0; part < parts; ++part) {
+      Value bytes = e.loadRaw(weight, {panel, group, e.add(word, 4 * part * lanes)}, 4 * lanes);
+      Value words = e.bitcast(bytes, e.b.getI32Type());
+      for (int64_t half = 0; half < halves; ++half) {
+        Value codes = halves == 1 ? words : nibbles(words, half), place = e.add(column, half * quant.getGroup() / 2);
+        for (auto [r, row] : llvm::enumerate(rows)) {
+          Value &sum = sums[r * parts + part];
+          sum = dot(sum, codes, loadWord(e, x, {row, place}, e.b.getI32Type()));
         }
       }
-    return sums;
+    }
   }
 
   /// What the weights' unsigned integers carry too much.
@@ -179,13 +173,12 @@ private:
   }
 
   Emitter &e;
-  Value x, block;      // block: the number of the panel of results
-  Value weight, panel; // of the part that is being multiplied
-  ArrayRef<LinearPart> products;
+  Value x, weight, panel; // weight, panel, rows: those that are being multiplied
+  ArrayRef<Value> rows;
   QuantAttr quant;
-  LinearEpilogue epilogue;
-  int64_t groups, outputs, lanes, parts;
+  int64_t groups, lanes, parts;
   bool machineDot; // the target's dot product of bytes fits
+  LinearTiles tiles;
 };
 
 /// Quantises one group of a row: `count` elements from its first on, the rest of the group is zero.

@@ -159,13 +159,12 @@ void samba::emitRmsNorm(Emitter &e, Value x, Value weight, double eps, bool roun
   e.parallel({e.rows(x)}, [&](ValueRange item) { emitNormOfRow(e, x, weight, eps, roundNormalised, result, item[0]); });
 }
 
-// Outside of parallel loops every thread runs the code, here on its own stack. The buffer is allocated once per call of
-// the function, not in a loop.
+// Outside of parallel loops every thread runs the code, here on its own memory.
 Value samba::emitRmsNormPrologue(Emitter &e, Value x, Value weight, double eps, bool roundNormalised, Value result) {
   auto type = cast<MemRefType>(result.getType());
   int64_t rowBytes = type.getDimSize(1) * type.getElementTypeBitWidth() / 8;
   auto bytes = MemRefType::get({kPrologueRows * rowBytes}, e.b.getI8Type());
-  Value memory = memref::AllocaOp::create(e.b, e.loc, bytes, e.b.getI64IntegerAttr(64));
+  Value memory = e.threadMemory(bytes);
   Value rows = e.rows(x), own = memref::ViewOp::create(e.b, e.loc, type, memory, e.index(0), ValueRange{rows});
   Value many = e.less(e.index(kPrologueRows), rows);
   e.whenElse(

@@ -37,6 +37,7 @@ struct CpuTarget {
 
   int64_t vectorBits = 256;     // width of a vector register
   int64_t vectorRegisters = 16; // how many there are
+  int64_t lineBytes = 64;       // of a cache line
   int64_t tileRows = 4;         // register tile of a matrix product: rows of x ...
   int64_t panelWidth = 16;      // ... by outputs; also the panel width of packed weights
 

@@ -5,7 +5,7 @@
 
 // Quantised matrices with groups of one size are put together too; one of another type is not.
 
-// CHECK: samba.weight @{{.*}} from ["a" : 64, "b" : 80] : tensor<144x128xf32, #samba.quant<8, 64>>
+// CHECK: samba.weight @{{.*}} from ["a" : 64, "b" : 80] : tensor<144x128xf32, #samba.quant<8, 128>>
 // CHECK: samba.weight @small from "small" : tensor<16x128xbf16>
 // CHECK: samba.linear %{{.*}} -> tensor<?x144xf32>
 // CHECK: tensor.extract_slice {{.*}} to tensor<?x64xf32>

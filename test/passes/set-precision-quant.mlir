@@ -4,15 +4,17 @@
 // RUN: samba-opt %s -samba-set-precision="precision=int4 group=32" -samba-pack-weights=panel-width=16 -samba-plan-memory \
 // RUN:   | FileCheck %s --check-prefix=PACKED
 
-// Large matrices are quantised, and what is multiplied with them once for all; small ones become bf16.
+// Large matrices are quantised, and what is multiplied with them once for all; small ones become bf16. Groups are long
+// where rows are not padded further for it.
 
 // CHECK: samba.weight @norm from "norm" : tensor<96xf32>
-// CHECK: samba.weight @a from "a" : tensor<64x96xf32, #samba.quant<8, 64>>
-// CHECK: samba.weight @b from "b" : tensor<80x96xf32, #samba.quant<8, 64>>
+// CHECK: samba.weight @a from "a" : tensor<64x96xf32, #samba.quant<8, 128>>
+// CHECK: samba.weight @b from "b" : tensor<80x96xf32, #samba.quant<8, 128>>
+// CHECK: samba.weight @padded from "padded" : tensor<64x160xf32, #samba.quant<8, 64>>
 // CHECK: samba.weight @small from "small" : tensor<16x96xbf16>
 // CHECK-LABEL: func.func @f
 // CHECK: %[[NORM:.*]] = samba.rms_norm
-// CHECK-NEXT: %[[ROUNDED:.*]] = samba.quantize_rows %[[NORM]] : tensor<?x96xf32> -> tensor<?x96xf32, #samba.quant<8, 64>>
+// CHECK-NEXT: %[[ROUNDED:.*]] = samba.quantize_rows %[[NORM]] : tensor<?x96xf32> -> tensor<?x96xf32, #samba.quant<8, 128>>
 // CHECK: samba.linear %[[ROUNDED]], %{{.*}} -> tensor<?x64xf32>
 // CHECK: samba.linear %[[ROUNDED]], %{{.*}} -> tensor<?x80xf32>
 // CHECK: samba.linear %[[NORM]], %{{.*}} : tensor<?x96xf32>, tensor<16x96xbf16>
@@ -24,6 +26,7 @@ module {
   samba.weight @norm from "norm" : tensor<96xf32>
   samba.weight @a from "a" : tensor<64x96xf32>
   samba.weight @b from "b" : tensor<80x96xf32>
+  samba.weight @padded from "padded" : tensor<64x160xf32>
   samba.weight @small from "small" : tensor<16x96xf32>
   func.func @f(%x: tensor<?x96xf32>) -> (tensor<?x64xf32>, tensor<?x80xf32>, tensor<?x16xf32>) {
     %norm = samba.load_weight @norm : tensor<96xf32>
@@ -35,5 +38,10 @@ module {
     %1 = samba.linear %n, %wb : tensor<?x96xf32>, tensor<80x96xf32> -> tensor<?x80xf32>
     %2 = samba.linear %n, %ws : tensor<?x96xf32>, tensor<16x96xf32> -> tensor<?x16xf32>
     return %0, %1, %2 : tensor<?x64xf32>, tensor<?x80xf32>, tensor<?x16xf32>
+  }
+  func.func @g(%x: tensor<?x160xf32>) -> tensor<?x64xf32> {
+    %w = samba.load_weight @padded : tensor<64x160xf32>
+    %0 = samba.linear %x, %w : tensor<?x160xf32>, tensor<64x160xf32> -> tensor<?x64xf32>
+    return %0 : tensor<?x64xf32>
   }
 }

@@ -46,17 +46,26 @@ func.func @rms_norm(%x: tensor<?x20xf32>) -> tensor<?x20xf32> {
 
 // -----
 
-// One item for each panel of 16 outputs. Tiles of four rows by two vectors, then two rows, then one. The addition is part
-// of the loop.
+// One item for each panel of 16 outputs. Tiles of at most four rows by two vectors: code for one row (with two sets of
+// accumulators), two and four. What the sums are added to is asked for early, and the addition is part of the loop.
 // CHECK: samba.arena_bytes_per_token = 0
 // CHECK-LABEL: func.func @linear(
+// CHECK: %[[SUMS:.*]] = memref.alloca() {alignment = 64 : i64} : memref<1x4x16xf32>
 // CHECK: scf.forall (%[[PANEL:.*]]) in (%c3) {
+// CHECK: scf.index_switch
+// CHECK-NEXT: case 0 {
+// CHECK: iter_args({{([^=]+= ){4}[^=]+}}) -> (vector<8xf32>
+// CHECK: case 1 {
+// CHECK: iter_args({{([^=]+= ){4}[^=]+}}) -> (vector<8xf32>
+// CHECK: default {
+// CHECK-COUNT-4: memref.prefetch {{.*}} write, locality<3>
 // CHECK: iter_args({{([^=]+= ){8}[^=]+}}) -> (vector<8xf32>
 // CHECK: vector.load %{{.*}}[%[[PANEL]], %{{.*}}] : memref<3x8x16xf32>, vector<8xf32>
 // CHECK-COUNT-8: math.fma {{.*}} : vector<8xf32>
-// CHECK: arith.addf {{.*}} : vector<8xf32>
+// CHECK-COUNT-8: vector.store %{{.*}}, %[[SUMS]]
 // CHECK: scf.for
-// CHECK: iter_args({{([^=]+= ){4}[^=]+}}) -> (vector<8xf32>
+// CHECK: vector.load %[[SUMS]]
+// CHECK: arith.addf {{.*}} : vector<8xf32>
 // CHECK-NOT: scf.forall
 // CHECK: return
 samba.weight @matrix from "matrix" : tensor<40x8xf32>
