@@ -296,8 +296,8 @@ LogicalResult LinearOp::verify() {
     return dyn_cast_or_null<QuantAttr>(cast<RankedTensorType>(value.getType()).getEncoding());
   };
   QuantAttr x = quantOf(getX()), weight = quantOf(getWeight());
-  if (bool(x) != bool(weight) || (x && x.getGroup() != weight.getGroup()))
-    return emitOpError() << "expected x and weight both quantised in groups of one size, or neither, got "
+  if (x && (!weight || x.getGroup() != weight.getGroup()))
+    return emitOpError() << "expected quantised rows only with a weight quantised in groups of the same size, got "
                          << getX().getType() << " and " << getWeight().getType();
   if (getBias())
     return expectShape(*this, "bias", getBias().getType(), {sizeOf(getWeight(), 0)});

@@ -160,7 +160,7 @@ def Samba_LinearOp : Samba_Op<"linear", [Samba_Cost, Pure]> {
     * (C1) `x` is `[T, K]`, `weight` is `[N, K]`, the result is `[T, N]`.
     * (C2) `bias`, if present, is `[N]`.
 
-    * (C3) `x` has an encoding `#samba.quant` if and only if `weight` has one, of the same group.
+    * (C3) if `x` has an encoding `#samba.quant`, `weight` has one of the same group. `weight` may have one alone.
 
     `x` may be rows that were rounded to bf16; products and sums are exact in the interpreter and f32 in code.
   }];

@@ -18,6 +18,9 @@ using namespace samba;
 
 namespace {
 
+/// Outputs of a panel of quantised elements where matrices are row-major: as many as a tensor core takes at once.
+constexpr int64_t kQuantWidth = 8;
+
 /// The layout that a reader of a weight wants: a null attribute means row-major; none, that it reads whatever layout
 /// the others want.
 std::optional<LayoutAttr> getWantedLayout(OpOperand &use, int64_t panelWidth) {
@@ -91,7 +94,8 @@ struct PackWeights : public samba::impl::SambaPackWeightsBase<PackWeights> {
       RankedTensorType type = weight.getTensorType();
       Attribute encoding = *layout;
       if (auto quant = dyn_cast_or_null<QuantAttr>(type.getEncoding())) // panels of groups, whatever reads them
-        encoding = QuantAttr::get(quant.getContext(), quant.getBits(), quant.getGroup(), panelWidth);
+        encoding = QuantAttr::get(quant.getContext(), quant.getBits(), quant.getGroup(),
+                                  panelWidth ? int64_t(panelWidth) : kQuantWidth);
       types[weight] = RankedTensorType::get(type.getShape(), type.getElementType(), encoding);
     }
     if (failed(uses.retype(types)))

@@ -38,7 +38,8 @@ def SambaSetPrecision : Pass<"samba-set-precision", "::mlir::ModuleOp"> {
 
     With int8 or int4 the matrices of linears of at least 64 inputs and outputs become `#samba.quant` of `group`
     elements, and the rows that are multiplied with them pass through `samba.quantize_rows`, once for all linears that
-    share them. All other matrices are stored in bf16.
+    share them. Without `quantise-rows` they stay as they are, or are rounded to bf16 like those of the other matrices,
+    which are all stored in bf16.
 
     Fails if a shared function would be called with both types for one argument.
   }];
@@ -47,7 +48,9 @@ def SambaSetPrecision : Pass<"samba-set-precision", "::mlir::ModuleOp"> {
     Option<"group", "group", "int64_t", "0",
            "elements of a quantised matrix that share a scale; 0: 64, or 128 for int8 where this pads no row further">,
     Option<"roundActivations", "round-activations", "bool", "false",
-           "also round the activations that enter a product with such a matrix, where their producer can store them so">
+           "also round the activations that enter a product with such a matrix, where their producer can store them so">,
+    Option<"quantiseRows", "quantise-rows", "bool", "true",
+           "also quantise the activations that enter a product with a quantised matrix">
   ];
   let dependentDialects = ["::samba::SambaDialect"];
 }
@@ -95,7 +98,7 @@ def SambaPackWeights : Pass<"samba-pack-weights", "::mlir::ModuleOp"> {
     one argument.
   }];
   let options = [
-    Option<"panelWidth", "panel-width", "int64_t", "32", "outputs per panel of a linear's matrix; 0 leaves it row-major">
+    Option<"panelWidth", "panel-width", "int64_t", "32", "outputs per panel of a linear's matrix; 0 leaves it row-major, a quantised one in panels of 8">
   ];
   let dependentDialects = ["::samba::SambaDialect"];
 }

@@ -21,10 +21,11 @@
 namespace samba {
 
 /// Model-level rewriting. `precision` is the element type of weight matrices, "f32", "bf16", "int8" or "int4";
-/// `roundActivations` rounds what is multiplied with them as well, which pays on machines that multiply such pairs. `kv`
-/// is the type in which keys and values are kept, "f32", "bf16" or "int8".
+/// `roundActivations` rounds what is multiplied with them as well, which pays on machines that multiply such pairs, and
+/// `quantiseRows` does with quantised matrices what such machines do with integers. `kv` is the type in which keys and
+/// values are kept, "f32", "bf16" or "int8".
 void buildOptimisePipeline(mlir::OpPassManager &pm, llvm::StringRef precision, bool roundActivations,
-                           llvm::StringRef kv = "f32");
+                           llvm::StringRef kv = "f32", bool quantiseRows = true);
 
 /// Forms kernels and makes the fusions that are asked for.
 void buildFusePipeline(mlir::OpPassManager &pm, const FusionOptions &options = {});

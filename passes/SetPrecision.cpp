@@ -85,14 +85,16 @@ struct SetPrecision : public samba::impl::SambaSetPrecisionBase<SetPrecision> {
   Type wantedRows(LinearOp linear) {
     Value x = linear.getX();
     auto type = cast<RankedTensorType>(x.getType());
-    if (QuantAttr quant = quantOf(linear.getWeight()); quant && !quantOf(x))
+    QuantAttr quant = quantOf(linear.getWeight());
+    if (quant && quantiseRows && !quantOf(x))
       return RankedTensorType::get(type.getShape(), type.getElementType(),
                                    QuantAttr::get(&getContext(), 8, quant.getGroup(), 0));
     // Rounding to bf16 pays where the producer can store its result so.
     bool storesNarrow =
         isa_and_present<RmsNormOp, SwigluOp, SelectiveScanOp, SlidingWindowAttentionOp>(x.getDefiningOp());
     Type element = linear.getWeight().getType().getElementType();
-    return roundActivations && storesNarrow && element.isBF16() ? type.clone(element) : Type();
+    bool narrow = quant ? !quantiseRows : element.isBF16();
+    return roundActivations && storesNarrow && narrow ? type.clone(BFloat16Type::get(&getContext())) : Type();
   }
 
   /// Rounds what linears multiply, once for all linears that share it.

@@ -151,6 +151,9 @@ LogicalResult FunctionLowering::lowerProducts(ArrayRef<LinearOp> linears, ArrayR
   if (quant && !quant.getWidth())
     return linear.emitOpError() << "expected the weight in panels, got " << linear.getWeight().getType()
                                 << " (run samba-pack-weights)";
+  if (quant && !encodingOf(linear.getX()))
+    return linear.emitOpError() << "expected rows quantised like the weight, got " << linear.getX().getType()
+                                << " (quantise-rows of samba-set-precision)";
   bool narrow = linear.getWeight().getType().getElementType().isBF16();
   LayoutKind wanted = narrow ? LayoutKind::PanelPairs : LayoutKind::Panel;
   if (!quant && failed(expectLayout(linear, "the weight", linear.getWeight(), wanted)))

@@ -54,6 +54,17 @@ void launchAttentionTensor(StepBuilder &s, const AttentionOperands &attention);
 /// AttentionRows.cpp: a block for each token and key head.
 void launchAttentionRows(StepBuilder &s, const AttentionOperands &attention);
 
+/// AttentionMerge.cpp: what the blocks that share a ring leave of a sequence, in f32. First the weighted values,
+/// `[query head, split, lane]`, then pairs of the largest score and the sum of the weights, `[query head, split]`.
+struct SplitAttention {
+  SplitAttention(const AttentionOperands &a, int64_t splits)
+      : splits(splits), headDim(a.keys.type.getShape()[2]), heads(a.q.width / headDim) {}
+  int64_t splits, headDim, heads;
+  int64_t scalars() const { return heads * splits * headDim; } // where the pairs begin
+  int64_t width() const { return llvm::alignTo(scalars() + heads * splits * 2, 4); }
+};
+void launchAttentionMerge(StepBuilder &s, const AttentionOperands &attention, int64_t splits, const Matrix &parts);
+
 } // namespace samba
 
 #endif // LOWERING_GPU_ATTENTIONKEYS_H

@@ -9,6 +9,10 @@
 // threads, each with some of its lanes, so that reads are contiguous; a group runs through every n-th key with an
 // online softmax of its own, and the groups' results are merged at the end. Nothing waits for anything in the loop.
 //
+// In generation there are as many blocks as key heads and sequences, which may not fill a device. Then the ring is
+// split among blocks. Each leaves its largest score, sum and weighted values for each query head, and a second launch
+// (AttentionMerge.cpp) makes the result of them; that is the same merge as that of groups and warps.
+//
 //===----------------------------------------------------------------------===//
 
 #include "lowering/gpu/AttentionKeys.h"
@@ -24,7 +28,7 @@ constexpr double kLowest = -1e30; // below every score; finite, so that differen
 
 /// How the lanes of a head are divided among threads.
 struct Shape {
-  Shape(const AttentionOperands &a, bool decode)
+  Shape(const AttentionOperands &a, bool decode, int64_t sequences)
       : headDim(a.keys.type.getShape()[2]), slots(a.keys.type.getShape()[1]), keyHeads(a.keys.type.getShape()[0]),
         threads(decode ? 256 : 128) {
     vector = std::min({a.q.vectorWidth(4), a.k.vectorWidth(4), a.v.vectorWidth(4), a.result.vectorWidth(4)});
@@ -40,13 +44,19 @@ struct Shape {
     while (heads > 1 && (heads * rounds * vector > 32 || heads > 4 || perKeyHead % heads != 0))
       --heads;
     parts = perKeyHead / heads;
+    constexpr int64_t kEnoughBlocks = 132, kFewestSlots = 128; // of a device, of a block
+    if (decode)
+      splits = std::max<int64_t>(
+          1, std::min<int64_t>(kEnoughBlocks / (keyHeads * parts * sequences), llvm::divideCeil(slots, kFewestSlots)));
   }
   int64_t headDim, slots, keyHeads, threads;
-  int64_t vector; // neighbouring lanes of a head that a thread has
-  int64_t group;  // threads that share a head
-  int64_t rounds; // vectors of a thread
-  int64_t heads;  // query heads of a block
-  int64_t parts;  // blocks that share a key head
+  int64_t vector;     // neighbouring lanes of a head that a thread has
+  int64_t group;      // threads that share a head
+  int64_t rounds;     // vectors of a thread
+  int64_t heads;      // query heads of a block
+  int64_t parts;      // blocks that share a key head
+  int64_t splits = 1; // blocks that share the ring
+  int64_t slotsOfSplit() const { return llvm::divideCeil(slots, splits); }
   int64_t groups() const { return threads / group; }
   int64_t values() const { return rounds * vector; } // lanes of a thread
 };
@@ -74,6 +84,7 @@ public:
       return attend(sequence);
     }
     row = sequence.start;
+    split = shape.splits > 1 ? e.block(2) : e.index(0);
     e.when(e.less(sequence.start, sequence.end), [&] { attend(sequence); });
   }
 
@@ -129,9 +140,13 @@ private:
     for (Softmax &softmax : state)
       softmax = {e.scalar(kLowest), e.scalar(0), SmallVector<Value>(shape.values(), e.scalar(0))};
 
-    Value ring = e.mul(keyHead, shape.slots * shape.headDim);
-    run(state, queries, older, [&](Value key) {
-      Value place = e.add(slot, key);
+    Value ring = e.mul(keyHead, shape.slots * shape.headDim), firstKey, count = older;
+    if (shape.splits > 1) {
+      firstKey = e.mul(split, shape.slotsOfSplit());
+      count = e.minimum(e.sub(older, firstKey), e.index(shape.slotsOfSplit()));
+    }
+    run(state, queries, count, [&](Value key) {
+      Value place = e.add(slot, firstKey ? e.add(firstKey, key) : key);
       Value wrapped = e.select(e.less(place, e.index(shape.slots)), place, e.sub(place, e.index(shape.slots)));
       Value start = e.add(ring, e.mul(wrapped, shape.headDim));
       return std::pair(loadLanes(sequence.keys, f32, start), loadLanes(sequence.values, f32, start));
@@ -146,6 +161,8 @@ private:
       ArrayRef<Value> key = loaded.first, value = loaded.second;
       // One group counts the token's own key.
       Value counts = e.less(e.thread(), e.index(shape.group));
+      if (shape.splits > 1)
+        counts = e.both(counts, e.equal(split, e.index(0)));
       update(state, queries, key, value, counts);
       // The slot that the token's key goes to is that of a key which no query sees any more.
       Value writes = e.both(counts, e.equal(e.remainder(e.block(0), shape.parts), e.index(0)));
@@ -248,8 +265,19 @@ private:
         sum = e.fma(loaded[w][1], keep, sum);
         value = e.fma(e.load(sums, f32, e.add(element, w * perWarp)), keep, value);
       }
+      if (shape.splits > 1)
+        return storePart(e.add(firstHead, head), e.remainder(element, shape.headDim), largest, sum, value);
       Value place = e.add(e.mul(row, a.result.stride), e.add(e.mul(firstHead, shape.headDim), element));
       e.store(e.ratio(value, sum), arguments[places.result], a.result.element, place);
+    });
+  }
+
+  void storePart(Value head, Value lane, Value largest, Value sum, Value value) {
+    SplitAttention parts(a, shape.splits);
+    Value part = e.add(e.mul(head, shape.splits), split), start = e.mul(e.block(1), parts.width());
+    e.store(value, arguments.back(), f32, e.add(start, e.add(e.mul(part, shape.headDim), lane)));
+    e.when(e.equal(lane, e.index(0)), [&] {
+      e.store({largest, sum}, arguments.back(), f32, e.add(start, e.add(e.mul(part, 2), parts.scalars())));
     });
   }
 
@@ -278,18 +306,28 @@ private:
   ValueRange arguments;
   bool decode;
   Type f32;
-  Value keyHead, firstHead, row;
+  Value keyHead, firstHead, row, split;
 };
 
 } // namespace
 
 void samba::launchAttentionRows(StepBuilder &s, const AttentionOperands &attention) {
+  // Of the program for some sequences: if there are four. With all of them there is little to gain or to lose.
   bool decode = s.isDecode();
-  Shape shape(attention, decode);
+  Shape shape(attention, decode, llvm::divideCeil(s.limits().sequences, 4));
   AttentionArguments places(attention);
   StepBuilder::Spec spec{decode ? "attention_decode" : "attention_rows", describe(attention), shape.threads};
   spec.grid[0].times = shape.keyHeads * shape.parts;
   spec.grid[1].of = decode ? Extent::Sequences : Extent::Tokens;
+  spec.grid[2].times = shape.splits;
+  Matrix parts;
+  if (shape.splits > 1) {
+    parts = s.buffer(SplitAttention(attention, shape.splits).width(), Float32Type::get(s.context()), Extent::Sequences);
+    places.list.push_back(parts.base);
+    spec.key += llvm::formatv(" in {0}", shape.splits).str();
+  }
   s.launch(spec, places.list,
            [&](GpuEmitter &e, ValueRange arguments) { Kernel(e, shape, attention, places, arguments, decode).emit(); });
+  if (parts)
+    launchAttentionMerge(s, attention, shape.splits, parts);
 }

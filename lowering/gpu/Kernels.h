@@ -28,6 +28,7 @@ struct Matrix {
   int64_t width = 0, stride = 0;
   mlir::Type element;
   Extent extent = Extent::One;
+  QuantAttr quant = {}; // of a quantised weight, whose stride says nothing (QuantWeight.h)
 
   explicit operator bool() const { return width > 0; }
   /// A power of two up to 16 that divides the addresses of all rows, in bytes.
@@ -143,8 +144,11 @@ struct LinearOperands {
 };
 /// Linear.cpp chooses among: LinearTile.cpp (any shape, f32 arithmetic), LinearTensor.cpp (bf16 on tensor cores),
 /// LinearHopper.cpp (the same on those of sm_90a), LinearSplit.cpp (bf16 weights and any x on tensor cores),
-/// LinearDecode.cpp (few rows).
+/// LinearDecode.cpp (few rows), LinearFew.cpp (the same on tensor cores), and for quantised weights
+/// LinearQuantDecode.cpp (any shape, f32 arithmetic), LinearFew.cpp and LinearQuant.cpp (on tensor cores).
 void launchLinear(StepBuilder &s, const LinearOperands &linear);
+/// Whether the kernel that it will be can go on with a convolution.
+bool joinsConvolution(const StepBuilder &s, const LinearOperands &linear);
 void launchLinearTile(StepBuilder &s, const LinearOperands &linear);
 bool fitsLinearTensor(const LinearOperands &linear);
 void launchLinearTensor(StepBuilder &s, const LinearOperands &linear);
@@ -154,6 +158,11 @@ bool fitsLinearHopper(const StepBuilder &s, const LinearOperands &linear);
 void launchLinearHopper(StepBuilder &s, const LinearOperands &linear);
 bool fitsLinearDecode(const StepBuilder &s, const LinearOperands &linear);
 void launchLinearDecode(StepBuilder &s, const LinearOperands &linear);
+bool fitsLinearFew(const StepBuilder &s, const LinearOperands &linear);
+void launchLinearFew(StepBuilder &s, const LinearOperands &linear);
+bool fitsQuantDecodeNorm(const LinearOperands &linear);
+void launchLinearQuantDecode(StepBuilder &s, const LinearOperands &linear);
+void launchLinearQuant(StepBuilder &s, const LinearOperands &linear);
 
 /// Rotary.cpp
 void launchRotaryTable(StepBuilder &s, double theta, const Matrix &result);

@@ -10,7 +10,48 @@
 using namespace mlir;
 using namespace samba;
 
+static int64_t rowsOf(const StepBuilder &s, const LinearOperands &linear) {
+  return s.limits().of(linear.result.extent);
+}
+
+/// The linear of rows that are normalised already.
+static LinearOperands withoutNorm(StepBuilder &s, const LinearOperands &linear, Type element) {
+  LinearOperands rest = linear;
+  rest.x = s.buffer(linear.x.width, element, linear.x.extent);
+  rest.normWeight = {};
+  launchRmsNorm(s, linear.x, linear.normWeight, linear.eps, rest.x);
+  return rest;
+}
+
+// Tensor cores take bf16, 16 bytes at once. One row is not worth rounding, nor are rows that are not made up of that.
+static void launchQuantised(StepBuilder &s, LinearOperands linear) {
+  constexpr int64_t kTogether = 8;
+  if (rowsOf(s, linear) == 1 && (!linear.normWeight || fitsQuantDecodeNorm(linear)))
+    return launchLinearQuantDecode(s, linear);
+  Type bf16 = BFloat16Type::get(s.context());
+  bool fits = rowsOf(s, linear) > 1 && linear.x.width % kTogether == 0;
+  if (linear.normWeight) {
+    linear = withoutNorm(s, linear, fits || linear.roundedTo ? bf16 : linear.x.element);
+  } else if (fits && !(linear.x.element.isBF16() && linear.x.vectorWidth(kTogether) == kTogether)) {
+    Matrix rounded = s.buffer(linear.x.width, bf16, linear.x.extent);
+    launchCopy(s, linear.x, rounded);
+    linear.x = rounded;
+  }
+  if (!fits)
+    return launchLinearQuantDecode(s, linear);
+  fitsLinearFew(s, linear) ? launchLinearFew(s, linear) : launchLinearQuant(s, linear);
+}
+
+bool samba::joinsConvolution(const StepBuilder &s, const LinearOperands &linear) {
+  constexpr int64_t kMostRows = 16;
+  return linear.weight.quant ? rowsOf(s, linear) <= kMostRows : fitsLinearFew(s, linear) || fitsLinearDecode(s, linear);
+}
+
 void samba::launchLinear(StepBuilder &s, const LinearOperands &linear) {
+  if (linear.weight.quant)
+    return launchQuantised(s, linear);
+  if (fitsLinearFew(s, linear))
+    return launchLinearFew(s, linear.normWeight ? withoutNorm(s, linear, linear.roundedTo) : linear);
   if (fitsLinearDecode(s, linear))
     return launchLinearDecode(s, linear);
   if (!linear.normWeight)
@@ -18,11 +59,7 @@ void samba::launchLinear(StepBuilder &s, const LinearOperands &linear) {
            : fitsLinearTensor(linear)  ? launchLinearTensor(s, linear)
            : fitsLinearSplit(linear)   ? launchLinearSplit(s, linear)
                                        : launchLinearTile(s, linear);
-  LinearOperands rest = linear;
-  rest.x = s.buffer(linear.x.width, linear.roundedTo ? linear.roundedTo : linear.x.element, linear.x.extent);
-  rest.normWeight = {};
-  launchRmsNorm(s, linear.x, linear.normWeight, linear.eps, rest.x);
-  launchLinear(s, rest);
+  launchLinear(s, withoutNorm(s, linear, linear.roundedTo ? linear.roundedTo : linear.x.element));
 }
 
 std::string samba::describe(const LinearOperands &linear) {
@@ -66,7 +103,7 @@ ConvolutionPlaces LinearArguments::convolution(const LinearOperands &linear, Val
 }
 
 LinearEpilogue::LinearEpilogue(const LinearOperands &linear, const LinearArguments &places, ValueRange arguments)
-    : linear(linear) {
+    : linear(linear), places(places), arguments(arguments) {
   result = arguments[places.result];
   if (linear.bias)
     bias = arguments[places.bias];
@@ -96,6 +133,24 @@ void LinearEpilogue::store(GpuEmitter &e, Value row, Value column, ArrayRef<Valu
       value = e.addf(term, value);
   }
   e.store(values, result, linear.result.element, e.add(e.mul(row, linear.result.stride), column));
+}
+
+void LinearEpilogue::storeOrConvolve(GpuEmitter &e, Value row, Value column, ArrayRef<Value> sums,
+                                     ArrayRef<Value> gated) const {
+  if (!linear.conv)
+    return store(e, row, column, sums, gated);
+  for (size_t i = 0; i < sums.size(); ++i) {
+    Value own = e.add(column, i), channel = e.sub(own, e.index(linear.convColumn)), input = sums[i];
+    Value inside = e.both(e.less(e.index(-1), channel), e.less(channel, e.index(linear.conv->x.width)));
+    e.whenElse(
+        inside,
+        [&] {
+          if (bias)
+            input = e.addf(input, e.load(bias, linear.bias.element, own));
+          emitConvolutionStep(e, *linear.conv, places.convolution(linear, arguments), channel, row, input);
+        },
+        [&] { store(e, row, own, sums.slice(i, 1), gated.empty() ? gated : gated.slice(i, 1)); });
+  }
 }
 
 int64_t LinearEpilogue::vectorWidth(int64_t most) const {

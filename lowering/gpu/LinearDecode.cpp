@@ -7,12 +7,11 @@
 //
 // With few rows a product takes as long as the weight takes to be read. A warp reads the inputs of one output side by
 // side, 16 bytes a lane and several loads ahead, and multiplies them with the rows, which come from the cache. Where
-// there are few outputs several warps share one. A norm before the product is computed by every block for itself: the
-// row is small, and it saves a launch.
+// there are few outputs several warps share one.
 //
 //===----------------------------------------------------------------------===//
 
-#include "lowering/gpu/LinearEpilogue.h"
+#include "lowering/gpu/LinearInput.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -46,59 +45,6 @@ struct Shape {
   int64_t columns() const { return kWarps / sharing; } // of a block
 };
 
-/// Rows of x where the lanes read them: in global memory, or normalised in shared memory.
-struct RowSource {
-  Value pointer;
-  Type element;
-  int64_t stride;
-};
-
-/// Normalises `count` rows from `firstRow` on into shared memory.
-RowSource normalise(GpuEmitter &e, const LinearOperands &linear, Value x, Value normWeight, Value firstRow, Value rows,
-                    int64_t count, Value memory) {
-  Type element = linear.roundedTo ? linear.roundedTo : linear.x.element;
-  int64_t width = linear.x.width;
-  int64_t lanes = std::min(linear.x.vectorWidth(4), linear.normWeight.vectorWidth(4));
-  int64_t vectors = width / lanes, rounds = llvm::divideCeil(vectors, kThreads);
-  for (int64_t r = 0; r < count; ++r) {
-    Value row = count == 1 ? firstRow : e.minimum(e.add(firstRow, r), e.sub(rows, e.index(1)));
-    Value start = e.mul(row, linear.x.stride), sum = e.scalar(0);
-    SmallVector<SmallVector<Value>> kept;
-    auto columnOf = [&](int64_t round) {
-      Value item = e.add(e.thread(), round * kThreads);
-      Value inside = (round + 1) * kThreads <= vectors ? Value() : e.less(item, e.index(vectors));
-      return std::pair(e.mul(inside ? e.select(inside, item, e.index(0)) : item, lanes), inside);
-    };
-    for (int64_t round = 0; round < rounds; ++round) {
-      auto [column, inside] = columnOf(round);
-      kept.push_back(e.load(x, linear.x.element, e.add(start, column), lanes));
-      for (Value value : kept.back()) {
-        Value counted = inside ? e.select(inside, value, e.scalar(0)) : value;
-        sum = e.fma(counted, counted, sum);
-      }
-    }
-    Value mean = e.mulf(e.blockSum(sum), e.scalar(1.0 / width));
-    Value scale = e.reciprocalSqrt(e.addf(mean, e.scalar(linear.eps)));
-    for (int64_t round = 0; round < rounds; ++round) {
-      auto [columnValue, insideValue] = columnOf(round);
-      Value column = columnValue, inside = insideValue;
-      auto emit = [&] {
-        SmallVector<Value> values;
-        for (auto [value, factor] :
-             llvm::zip(kept[round], e.load(normWeight, linear.normWeight.element, column, lanes)))
-          values.push_back(e.mulf(e.mulf(value, scale), factor));
-        e.store(values, memory, element, e.add(column, r * width));
-      };
-      if (inside)
-        e.when(inside, emit);
-      else
-        emit();
-    }
-  }
-  e.barrier();
-  return {memory, element, width};
-}
-
 } // namespace
 
 bool samba::fitsLinearDecode(const StepBuilder &s, const LinearOperands &linear) {
@@ -108,10 +54,9 @@ bool samba::fitsLinearDecode(const StepBuilder &s, const LinearOperands &linear)
   if (!linear.normWeight)
     return true;
   Shape shape(s.limits(), linear);
-  Type element = linear.roundedTo ? linear.roundedTo : linear.x.element;
   // What lies in shared memory is read in the steps of the weight, 16 bytes at most.
-  int64_t bytes = element.getIntOrFloatBitWidth() / 8;
-  return shape.rows * linear.x.width * bytes <= kSharedBytes - 1024 && shape.lanes * bytes <= 16 &&
+  int64_t bytes = RowSource::bytes(linear, shape.rows);
+  return bytes <= kSharedBytes - 1024 && shape.lanes * RowSource::bytes(linear, 1) <= 16 * linear.x.width &&
          linear.x.width % shape.lanes == 0;
 }
 
@@ -134,22 +79,7 @@ void samba::launchLinearDecode(StepBuilder &s, const LinearOperands &linear) {
     bool tail = columns % shape.columns() != 0;
     Value safeColumn = tail ? e.minimum(column, e.index(columns - 1)) : column;
 
-    RowSource source{arguments[places.x], linear.x.element, linear.x.stride};
-    if (linear.normWeight) {
-      int64_t bytes = (linear.roundedTo ? linear.roundedTo : linear.x.element).getIntOrFloatBitWidth() / 8;
-      Value memory = e.shared(shape.rows * linear.x.width * bytes);
-      source =
-          normalise(e, linear, arguments[places.x], arguments[places.normWeight], firstRow, rows, shape.rows, memory);
-    }
-    SmallVector<Value> rowStarts;
-    for (int64_t r = 0; r < shape.rows; ++r) {
-      if (linear.normWeight) {
-        rowStarts.push_back(e.index(r * source.stride));
-        continue;
-      }
-      Value row = shape.rows == 1 ? firstRow : e.minimum(e.add(firstRow, r), e.sub(rows, e.index(1)));
-      rowStarts.push_back(e.mul(row, source.stride));
-    }
+    RowSource source(e, linear, places, arguments, firstRow, rows, shape.rows);
     Value weightPointer = arguments[places.weight];
     // The outputs of this warp: one, or a gate and its partner.
     SmallVector<Value> outputs{e.mul(safeColumn, linear.weight.stride)};
@@ -165,7 +95,7 @@ void samba::launchLinearDecode(StepBuilder &s, const LinearOperands &linear) {
       }
       for (auto [place, loaded] : llvm::zip(columns, weights))
         for (int64_t r = 0; r < shape.rows; ++r) {
-          SmallVector<Value> x = e.load(source.pointer, source.element, e.add(rowStarts[r], place), shape.lanes);
+          SmallVector<Value> x = e.load(source.pointer, source.element, e.add(source.starts[r], place), shape.lanes);
           for (auto [c, weight] : llvm::enumerate(loaded)) {
             Value &sum = sums[r * outputs.size() + c];
             Value added = sum;
@@ -228,21 +158,7 @@ void samba::launchLinearDecode(StepBuilder &s, const LinearOperands &linear) {
         ArrayRef<Value> own = ArrayRef<Value>(sums).slice(r * outputs.size(), 1), gated;
         if (linear.swiglu)
           gated = ArrayRef<Value>(sums).slice(r * outputs.size() + 1, 1);
-        auto store = [&] {
-          if (!linear.conv)
-            return epilogue.store(e, row, column, own, gated);
-          Value channel = e.sub(column, e.index(linear.convColumn));
-          Value inside = e.both(e.less(e.index(-1), channel), e.less(channel, e.index(linear.conv->x.width)));
-          e.whenElse(
-              inside,
-              [&] {
-                Value input = own[0];
-                if (linear.bias)
-                  input = e.addf(input, e.load(arguments[places.bias], linear.bias.element, column));
-                emitConvolutionStep(e, *linear.conv, places.convolution(linear, arguments), channel, row, input);
-              },
-              [&] { epilogue.store(e, row, column, own, gated); });
-        };
+        auto store = [&] { epilogue.storeOrConvolve(e, row, column, own, gated); };
         if (shape.rows == 1)
           store();
         else

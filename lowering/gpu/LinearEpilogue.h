@@ -31,10 +31,15 @@ struct LinearEpilogue {
   /// Takes the sums of neighbouring columns of one row; for a SwiGLU `gated` are those half the outputs further on.
   void store(GpuEmitter &e, mlir::Value row, mlir::Value column, mlir::ArrayRef<mlir::Value> sums,
              mlir::ArrayRef<mlir::Value> gated = {}) const;
+  /// The same where a convolution may follow, which takes the columns that are its own.
+  void storeOrConvolve(GpuEmitter &e, mlir::Value row, mlir::Value column, mlir::ArrayRef<mlir::Value> sums,
+                       mlir::ArrayRef<mlir::Value> gated = {}) const;
   /// How many neighbouring columns, up to `most`, may be stored at once.
   int64_t vectorWidth(int64_t most) const;
 
   const LinearOperands &linear;
+  const LinearArguments &places;
+  mlir::ValueRange arguments;
   mlir::Value bias, residual, result;
 };
 

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lowering/gpu/Kernels.h"
+#include "lowering/gpu/QuantWeight.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -86,9 +86,43 @@ void launchSelected(StepBuilder &s, llvm::StringRef kind, const Matrix &from, co
                  });
 }
 
+/// Rows of a quantised table: a thread takes a word of four elements, or of two times four.
+void launchQuantEmbedding(StepBuilder &s, const LaunchArgument &tokens, const Matrix &table, const Matrix &result) {
+  QuantWeight weight(table);
+  int64_t perRow = weight.groups * weight.words, lanes = result.vectorWidth(4);
+  StepBuilder::Spec spec{"embedding_quant", table.describe() + " " + result.describe(), kThreads};
+  spec.grid[0].times = llvm::divideCeil(perRow, kThreads);
+  spec.grid[1].of = result.extent;
+  s.launch(spec, {table.base, tokens, result.base}, [&](GpuEmitter &e, ValueRange arguments) {
+    Type byte = e.b.getI8Type(), word = e.b.getI32Type(), f32 = e.b.getF32Type();
+    Value row = e.block(1), item = e.add(e.mul(e.block(0), kThreads), e.thread());
+    e.when(e.less(item, e.index(perRow)), [&] {
+      Value token = e.loadIndex(arguments[1], 32, row), own = e.remainder(token, QuantWeight::kPanel);
+      Value group = e.divFloor(item, weight.words), place = e.remainder(item, weight.words);
+      Value block = e.address(arguments[0], byte, weight.block(e, e.divFloor(token, QuantWeight::kPanel), group));
+      Value scale = e.load(block, f32, own);
+      Value inBlock = e.add(e.add(e.mul(place, QuantWeight::kPanel), own), QuantWeight::kScaleBytes / 4);
+      Value codes = e.loadRaw(e.address(block, word, inBlock), word, 4);
+      for (int64_t half = 0; half < weight.halves; ++half) {
+        SmallVector<Value> values;
+        for (Value code : weight.widen(e, codes, half))
+          values.push_back(e.mulf(code, scale));
+        Value column = e.add(e.mul(group, QuantWeight::kGroup), e.mul(e.add(place, half * weight.words), 4));
+        for (int64_t i = 0; i < 4; i += lanes)
+          e.when(e.less(e.add(column, i), e.index(table.width)), [&] {
+            e.store(ArrayRef<Value>(values).slice(i, lanes), arguments[2], result.element,
+                    e.add(elementAt(e, result, row, column), i));
+          });
+      }
+    });
+  });
+}
+
 } // namespace
 
 void samba::launchEmbedding(StepBuilder &s, const LaunchArgument &tokens, const Matrix &table, const Matrix &result) {
+  if (table.quant)
+    return launchQuantEmbedding(s, tokens, table, result);
   launchSelected(s, "embedding", table, tokens, 32, result);
 }
 

@@ -110,7 +110,8 @@ void advance(GpuEmitter &e, const ScanOperands &scan, const ScanArguments &place
 } // namespace
 
 bool samba::fitsScanProjection(const StepBuilder &s, const LinearOperands &projection) {
-  return s.isDecode() && !projection.residual && !projection.swiglu && !projection.normWeight;
+  return s.isDecode() && !projection.weight.quant && !projection.residual && !projection.swiglu &&
+         !projection.normWeight;
 }
 
 // One token a sequence: a thread takes one channel of one sequence a step further.

@@ -34,6 +34,8 @@ int64_t Matrix::vectorWidth(int64_t most) const {
 std::string Matrix::describe() const {
   if (!width)
     return "-";
+  if (quant)
+    return llvm::formatv("{0}:{1}", width, quant).str();
   return llvm::formatv("{0}x{1}:{2}a{3}{4}", width, stride, element, alignment(), extentName(extent)).str();
 }
 

@@ -9,10 +9,12 @@
 
 #include "dialect/Numerics.h"
 #include "lowering/Slices.h"
+#include "lowering/gpu/QuantWeight.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "passes/Epilogues.h"
 #include "passes/KernelFusion.h"
+#include "passes/MemoryLayout.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -247,15 +249,19 @@ LogicalResult StepLowering::lowerOp(Operation *op) {
           return load.emitOpError() << "expected an offset on '" << load.getWeight() << "' (run samba-plan-memory)";
         RankedTensorType type = weight.getTensorType();
         auto layout = dyn_cast_or_null<LayoutAttr>(type.getEncoding());
-        if (type.getEncoding() && (!layout || layout.getKind() != LayoutKind::Transposed))
+        auto quant = dyn_cast_or_null<QuantAttr>(type.getEncoding());
+        if (quant && !QuantWeight::isSupported(quant))
+          return load.emitOpError() << "expected '" << load.getWeight() << "' in groups of " << QuantWeight::kGroup
+                                    << " and panels of " << QuantWeight::kPanel << ", got " << type;
+        if (!quant && type.getEncoding() && (!layout || layout.getKind() != LayoutKind::Transposed))
           return load.emitOpError() << "expected '" << load.getWeight() << "' row-major or transposed, got " << type;
-        if (type.getNumElements() > INT32_MAX)
-          return load.emitOpError() << "expected '" << load.getWeight() << "' to have fewer than 2^31 elements, got "
-                                    << type;
+        if (type.getNumElements() > INT32_MAX || (quant && packedSizeInBytes(type) > INT32_MAX))
+          return load.emitOpError() << "expected '" << load.getWeight() << "' to have fewer than 2^31 elements"
+                                    << (quant ? " and bytes" : "") << ", got " << type;
         // The width is that of a row in memory.
         int64_t width = layout ? type.getDimSize(0) : type.getShape().back();
-        matrices[load.getResult()] = {
-            {LaunchArgument::Kind::Weights, int64_t(*weight.getOffset())}, width, width, type.getElementType()};
+        LaunchArgument place{LaunchArgument::Kind::Weights, int64_t(*weight.getOffset())};
+        matrices[load.getResult()] = {place, width, width, type.getElementType(), Extent::One, quant};
         return success();
       })
       .Case([&](EmbeddingOp op) {
@@ -330,9 +336,8 @@ LogicalResult StepLowering::lowerRotary(RotaryOp op) {
 }
 
 LogicalResult StepLowering::lowerLinear(LinearOp op) {
-  if (isa_and_present<QuantAttr>(tensorOf(op.getWeight()).getEncoding()))
-    return op.emitOpError() << "of a quantised weight has no lowering to the "
-                               "GPU (--precision=f32 or bf16)";
+  if (isa_and_present<QuantAttr>(tensorOf(op.getX()).getEncoding()))
+    return op.emitOpError() << "of quantised rows has no lowering to the GPU (quantise-rows of samba-set-precision)";
   LinearOperands linear;
   linear.x = matrix(op.getX());
   linear.weight = matrix(op.getWeight());
@@ -348,7 +353,9 @@ LogicalResult StepLowering::lowerLinear(LinearOp op) {
   if (linear.weight.width != linear.x.width)
     return op.emitOpError() << "expected a row-major weight, got " << op.getWeight().getType();
   Value result = op.getResult();
-  if (SwigluOp gate = packedGateOf(op)) {
+  // A warp has whole panels of both halves.
+  bool splits = !linear.weight.quant || linear.outputs % (2 * QuantWeight::kPanel) == 0;
+  if (SwigluOp gate = splits ? packedGateOf(op) : SwigluOp()) {
     linear.swiglu = true;
     result = gate.getResult();
     done.insert(gate);
@@ -374,7 +381,7 @@ LogicalResult StepLowering::lowerLinear(LinearOp op) {
 void StepLowering::joinConvolution(LinearOperands &linear, LinearOp op, CausalConv1dOp conv) {
   LinearOperands alone = linear; // with a place, to ask which kernel it would get
   alone.result = {{}, linear.outputs, linear.outputs, Float32Type::get(s.context()), linear.x.extent};
-  if (!fitsLinearDecode(s, alone))
+  if (!joinsConvolution(s, alone))
     return;
   auto slice = conv.getX().getDefiningOp<tensor::ExtractSliceOp>();
   linear.convColumn = slice.getStaticOffsets()[1];

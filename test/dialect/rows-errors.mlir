@@ -249,16 +249,16 @@ func.func @quantize_rows_shape(%x: tensor<?x64xf32>) {
 
 // -----
 
-func.func @linear_only_weight_quantised(%x: tensor<?x64xf32>, %w: tensor<16x64xf32, #samba.quant<4, 32>>) {
-  // expected-error @+1 {{expected x and weight both quantised in groups of one size, or neither, got}}
-  %0 = samba.linear %x, %w : tensor<?x64xf32>, tensor<16x64xf32, #samba.quant<4, 32>> -> tensor<?x16xf32>
+func.func @linear_only_rows_quantised(%x: tensor<?x64xf32, #samba.quant<8, 32>>, %w: tensor<16x64xf32>) {
+  // expected-error @+1 {{expected quantised rows only with a weight quantised in groups of the same size, got}}
+  %0 = samba.linear %x, %w : tensor<?x64xf32, #samba.quant<8, 32>>, tensor<16x64xf32> -> tensor<?x16xf32>
   return
 }
 
 // -----
 
 func.func @linear_groups_differ(%x: tensor<?x64xf32, #samba.quant<8, 64>>, %w: tensor<16x64xf32, #samba.quant<4, 32>>) {
-  // expected-error @+1 {{expected x and weight both quantised in groups of one size, or neither, got}}
+  // expected-error @+1 {{expected quantised rows only with a weight quantised in groups of the same size, got}}
   %0 = samba.linear %x, %w : tensor<?x64xf32, #samba.quant<8, 64>>, tensor<16x64xf32, #samba.quant<4, 32>> -> tensor<?x16xf32>
   return
 }

@@ -3,6 +3,8 @@
 // RUN: samba-opt %t.once -samba-set-precision=precision=int8 | diff %t.once -
 // RUN: samba-opt %s -samba-set-precision="precision=int4 group=32" -samba-pack-weights=panel-width=16 -samba-plan-memory \
 // RUN:   | FileCheck %s --check-prefix=PACKED
+// RUN: samba-opt %s -samba-set-precision="precision=int8 round-activations=true quantise-rows=false" -samba-pack-weights=panel-width=0 \
+// RUN:   | FileCheck %s --check-prefix=WEIGHTS
 
 // Large matrices are quantised, and what is multiplied with them once for all; small ones become bf16. Groups are long
 // where rows are not padded further for it.
@@ -22,6 +24,13 @@
 // 4 panels of 3 groups of 16 scales and 16 * 32 half bytes; then 5 panels.
 // PACKED: samba.weight @a from "a" {offset = [[#A:]] : i64} : tensor<64x96xf32, #samba.quant<4, 32, 16>>
 // PACKED: samba.weight @b from "b" {offset = [[#A+3840]] : i64} : tensor<80x96xf32, #samba.quant<4, 32, 16>>
+
+// Weights alone: rows are rounded as for the other matrices. The panels are those of GPUs.
+// WEIGHTS: samba.weight @a from "a" : tensor<64x96xf32, #samba.quant<8, 64, 8>>
+// WEIGHTS: samba.weight @small from "small" : tensor<16x96xbf16>
+// WEIGHTS-NOT: quantize_rows
+// WEIGHTS: %[[ROUNDED:.*]] = arith.truncf %{{.*}} : tensor<?x96xf32> to tensor<?x96xbf16>
+// WEIGHTS: samba.linear %[[ROUNDED]], %{{.*}} : tensor<?x96xbf16>, tensor<64x96xf32, #samba.quant<8, 64, 8>> -> tensor<?x64xf32>
 module {
   samba.weight @norm from "norm" : tensor<96xf32>
   samba.weight @a from "a" : tensor<64x96xf32>

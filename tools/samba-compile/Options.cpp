@@ -235,9 +235,6 @@ llvm::Error parseTarget(const CommandLine &line, CompileOptions &options) {
   if (options.cuda && options.phases.kv != "f32")
     return llvm::createStringError("--kv=" + options.phases.kv +
                                    ": --target=cuda keeps keys and values in f32 only; expected f32");
-  if (options.cuda && llvm::is_contained({"int8", "int4"}, llvm::StringRef(options.phases.precision)))
-    return llvm::createStringError("--precision=" + options.phases.precision +
-                                   ": --target=cuda has no quantised matrices yet; expected f32 or bf16");
   options.phases.cuda = !options.cpu;
   options.phases.hopper = options.cuda && options.cuda->hopper();
   return llvm::Error::success();

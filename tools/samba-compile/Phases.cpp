@@ -185,9 +185,10 @@ llvm::Error samba::runPhase(Phase phase, ModuleOp module, const PhaseOptions &op
   switch (phase) {
   case Phase::Optimise: {
     llvm::StringRef kv = options.kv.empty() ? usualKv(options.precision, options.cuda) : llvm::StringRef(options.kv);
-    if (options.cuda) // tensor cores multiply pairs of bf16
-      return run(module, phase, options,
-                 [&](OpPassManager &pm) { buildOptimisePipeline(pm, options.precision, true, kv); });
+    if (options.cuda) // tensor cores multiply pairs of bf16, into which integers of a byte are widened
+      return run(module, phase, options, [&](OpPassManager &pm) {
+        buildOptimisePipeline(pm, options.precision, /*roundActivations=*/true, kv, /*quantiseRows=*/false);
+      });
     llvm::Expected<std::vector<CpuTarget>> targets = CpuTarget::getAll(options.cpu);
     if (!targets)
       return targets.takeError();

@@ -134,3 +134,14 @@ module {
     return %x : tensor<?x8xf32>
   }
 }
+
+// -----
+
+module {
+  samba.weight @w from "w" {offset = 0 : i64} : tensor<64x64xf32, #samba.quant<8, 32, 8>>
+  func.func @step(%tokens: tensor<?xi32>) {
+    // expected-error@+1 {{expected 'w' in groups of 64 and panels of 8, got 'tensor<64x64xf32, #samba.quant<8, 32, 8>>'}}
+    %w = samba.load_weight @w : tensor<64x64xf32, #samba.quant<8, 32, 8>>
+    return
+  }
+}

@@ -83,7 +83,7 @@ private:
     fusion->force = true;
     mlir::OwningOpRef<mlir::ModuleOp> planned = source.clone();
     if (llvm::Error error = passes(*planned, [&](mlir::OpPassManager &pm) {
-          buildOptimisePipeline(pm, options.precision, /*roundActivations=*/true);
+          buildOptimisePipeline(pm, options.precision, /*roundActivations=*/true, "f32", /*quantiseRows=*/false);
           buildFusePipeline(pm, *fusion);
           buildSchedulePipeline(pm, /*panelWidth=*/0);
         }))
