@@ -41,7 +41,9 @@ static void launchRingUpdate(StepBuilder &s, const AttentionOperands &a) {
 }
 
 void samba::launchAttention(StepBuilder &s, const AttentionOperands &attention) {
-  if (fitsAttentionTensor(s, attention))
+  if (fitsAttentionHopper(s, attention))
+    launchAttentionHopper(s, attention);
+  else if (fitsAttentionTensor(s, attention))
     launchAttentionTensor(s, attention);
   else
     launchAttentionRows(s, attention);

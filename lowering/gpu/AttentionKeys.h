@@ -51,6 +51,10 @@ private:
 bool fitsAttentionTensor(const StepBuilder &s, const AttentionOperands &attention);
 void launchAttentionTensor(StepBuilder &s, const AttentionOperands &attention);
 
+/// AttentionHopper.cpp: the same on sm_90a.
+bool fitsAttentionHopper(const StepBuilder &s, const AttentionOperands &attention);
+void launchAttentionHopper(StepBuilder &s, const AttentionOperands &attention);
+
 /// AttentionRows.cpp: a block for each token and key head.
 void launchAttentionRows(StepBuilder &s, const AttentionOperands &attention);
 

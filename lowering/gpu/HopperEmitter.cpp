@@ -96,7 +96,7 @@ static void changeInPlace(GpuEmitter &e, MutableArrayRef<Value> values, llvm::St
   std::string results, same;
   SmallVector<Type> types;
   for (size_t i = 0; i < values.size(); ++i) {
-    results += "=f,";
+    results += values[i].getType().isF32() ? "=f," : "=r,";
     same += std::to_string(i) + ",";
     types.push_back(values[i].getType());
   }
@@ -111,9 +111,11 @@ static void changeInPlace(GpuEmitter &e, MutableArrayRef<Value> values, llvm::St
     values[i] = LLVM::ExtractValueOp::create(e.b, e.loc, changed.getResult(0), i);
 }
 
-// To the compiler they change once more before the fence, so that it writes none of them behind it.
+// To the compiler they change once more here, so that it writes none of them later.
+void HopperEmitter::settle(MutableArrayRef<Value> values) { changeInPlace(e, values, ""); }
+
 void HopperEmitter::publishRegisters(MutableArrayRef<Value> values) {
-  changeInPlace(e, values, "");
+  settle(values);
   NVVM::WgmmaFenceAlignedOp::create(e.b, e.loc);
 }
 
@@ -123,7 +125,7 @@ void HopperEmitter::waitForProducts(MutableArrayRef<Value> sums) {
   changeInPlace(e, sums, "");
 }
 
-void HopperEmitter::multiply(MutableArrayRef<Value> sums, Value a, Value b) { multiply(sums, {a}, b, false); }
+void HopperEmitter::multiply(MutableArrayRef<Value> sums, Value a, Value b) { multiply(sums, ArrayRef(a), b, false); }
 
 void HopperEmitter::multiplyTransposed(MutableArrayRef<Value> sums, ArrayRef<Value> a, Value b) {
   multiply(sums, a, b, true);

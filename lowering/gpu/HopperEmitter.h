@@ -54,10 +54,14 @@ public:
   Value describe(Value tile, int64_t next = 0);
   Value advance(Value descriptor, int64_t bytes);
   Value advance(Value descriptor, Value bytes);
+  /// The compiler writes these registers before what follows.
+  void settle(mlir::MutableArrayRef<Value> values);
   /// These have been written, and products take them.
   void publishRegisters(mlir::MutableArrayRef<Value> values);
   void multiply(mlir::MutableArrayRef<Value> sums, Value a, Value b);
-  /// The first operand from registers, as that of mma.sync; the second transposed.
+  /// The first operand from registers, as that of mma.sync.
+  void multiply(mlir::MutableArrayRef<Value> sums, mlir::ArrayRef<Value> a, Value b) { multiply(sums, a, b, false); }
+  /// The same with the second transposed.
   void multiplyTransposed(mlir::MutableArrayRef<Value> sums, mlir::ArrayRef<Value> a, Value b);
   void commit();
   /// Until all but the last groups are done.

@@ -70,7 +70,7 @@ MUTATIONS = [
     ("sync", "fence dropped", drop(r"\b(membar|fence\.proxy|fence)\b")),
     ("sync", "wgmma wait dropped", drop(r"\bwgmma\.wait_group")),
     ("offset", "address moved", replace(r"\[(%\w+)(?:\+(-?\d+))?\]", shifted)),
-    ("descriptor", "descriptor changed", replace(r"(\b(?:or|add)\.[bs]64\s+[^;]*,\s*)(\d+)(?=;)", lambda m: [m[1] + str(int(m[2]) + by) for by in (2, 1 << 32)])),
+    ("descriptor", "descriptor changed", replace(r"(\b(or|add)\.[bs]64\s+[^;]*,\s*)(\d+)(?=;)", lambda m: [m[1] + str(int(m[3]) + by) for by in ((2, 1 << 32) if m[2] == "or" else (2,))])),
     ("descriptor", "permutation dropped", replace(r"(\bor\.b64\s+[^;]*,\s*)(461168\d+)(?=;)", lambda m: [m[1] + str(int(m[2]) & ~(1 << 62))])),
     ("descriptor", "bytes expected", replace(r"(mbarrier\.arrive\.expect_tx[^;]*,\s*)(%?\w+)(?=;)", lambda m: [m[1] + "16", m[1] + "0"])),
     ("descriptor", "coordinates exchanged", replace(r"(cp\.async\.bulk\.tensor[^;]*\{)(%?\w+), (%?\w+)(?=\})", r"\1\3, \2")),
