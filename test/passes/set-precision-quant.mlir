@@ -3,7 +3,7 @@
 // RUN: samba-opt %t.once -samba-set-precision=precision=int8 | diff %t.once -
 // RUN: samba-opt %s -samba-set-precision="precision=int4 group=32" -samba-pack-weights=panel-width=16 -samba-plan-memory \
 // RUN:   | FileCheck %s --check-prefix=PACKED
-// RUN: samba-opt %s -samba-set-precision="precision=int8 round-activations=true quantise-rows=false" -samba-pack-weights=panel-width=0 \
+// RUN: samba-opt %s -samba-set-precision="precision=int8 group=64 round-activations=true quantise-rows=false" -samba-pack-weights=panel-width=0 \
 // RUN:   | FileCheck %s --check-prefix=WEIGHTS
 
 // Large matrices are quantised, and what is multiplied with them once for all; small ones become bf16. Groups are long
