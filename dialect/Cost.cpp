@@ -67,6 +67,17 @@ OpCost RmsNormOp::getCost(const Workload &workload) {
   return {4 * workload.tokens * columns(getX()), 0, 0, 0};
 }
 
+OpCost LayerNormOp::getCost(const Workload &workload) {
+  // The sum, the sum of squared differences, and their product with the weight.
+  return {(6 + (getBias() ? 1 : 0)) * workload.tokens * columns(getX()), 0, 0, 0};
+}
+
+OpCost DifferentialNormOp::getCost(const Workload &workload) {
+  // The difference, the sum of squares, and two products; lambda once for each row.
+  int64_t lambda = columns(getLambda());
+  return {workload.tokens * (6 * columns(getResult()) + lambda), 3 * workload.tokens, 0, 0};
+}
+
 OpCost LinearOp::getCost(const Workload &workload) {
   int64_t outputs = columns(getResult()), perOutput = 2 * columns(getX()) + (getBias() ? 1 : 0);
   return {workload.tokens * outputs * perOutput, 0, 0, 0};
@@ -114,7 +125,7 @@ OpCost SelectiveScanOp::getCost(const Workload &workload) {
 }
 
 OpCost SlidingWindowAttentionOp::getCost(const Workload &workload) {
-  int64_t slots = getCapacity(), headDim = getHeadDim(), visible = 0, slotsTouched = 0;
+  int64_t slots = getCapacity(), lanes = getHeadDim() + getValueDim(), visible = 0, slotsTouched = 0;
   forEachLength(workload, [&](int64_t length, int64_t count) {
     visible += count * visibleKeys(length, workload.context, slots);
     if (length > 0)
@@ -122,5 +133,13 @@ OpCost SlidingWindowAttentionOp::getCost(const Workload &workload) {
   });
   int64_t scores = visible * getNumHeads();
   int64_t slotBytes = getKeyState().getType().getSizeInBytes() / slots;
-  return {scores * (4 * headDim + 3), scores, 2 * slotsTouched * slotBytes, 0};
+  return {scores * (2 * lanes + 3), scores, 2 * slotsTouched * slotBytes, 0};
+}
+
+OpCost CrossAttentionOp::getCost(const Workload &workload) {
+  // `tokens` are the selected ones, each at the end of what is there.
+  int64_t slots = getCapacity(), seen = std::min(slots, workload.context + 1);
+  int64_t scores = workload.tokens * seen * getNumHeads();
+  int64_t slotBytes = getKeyState().getType().getSizeInBytes() / slots;
+  return {scores * (2 * (getHeadDim() + getValueDim()) + 3), scores, 2 * workload.tokens * seen * slotBytes, 0};
 }

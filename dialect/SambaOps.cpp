@@ -72,6 +72,20 @@ static void printSources(OpAsmPrinter &printer, WeightOp weight, StringAttr sour
   printer << "]";
 }
 
+/// `, value state -> result`, or nothing if those are of the types of the key state and of q.
+static ParseResult parseValueTypes(OpAsmParser &parser, Type q, Type keyState, Type &valueState, Type &result) {
+  valueState = keyState;
+  result = q;
+  if (failed(parser.parseOptionalComma()))
+    return success();
+  return failure(parser.parseType(valueState) || parser.parseArrow() || parser.parseType(result));
+}
+
+static void printValueTypes(OpAsmPrinter &printer, Operation *, Type q, Type keyState, Type valueState, Type result) {
+  if (valueState != keyState || result != q)
+    printer << ", " << valueState << " -> " << result;
+}
+
 #define GET_OP_CLASSES
 #include "dialect/SambaOps.cpp.inc"
 
@@ -278,13 +292,47 @@ LogicalResult GatherRowsOp::verify() {
   return expectShape(*this, "result", getResult().getType(), {sizeOf(getRows(), 0), sizeOf(getX(), 1)});
 }
 
+/// A norm divides by what eps keeps from zero.
+static LogicalResult expectPositiveEps(Operation *op, FloatAttr attribute) {
+  APFloat eps = attribute.getValue();
+  if (eps.isFinite() && !eps.isNegative() && !eps.isZero())
+    return success();
+  return op->emitOpError() << "expected a positive eps, got " << attribute;
+}
+
 LogicalResult RmsNormOp::verify() {
   if (failed(expectRows(*this, "x", getX())) ||
       (getWeight() && failed(expectShape(*this, "weight", getWeight().getType(), {sizeOf(getX(), 1)}))))
     return failure();
-  if (!getEps().isFinite() || getEps().isNegative() || getEps().isZero())
-    return emitOpError() << "expected a positive eps, got " << getEpsAttr();
-  return success();
+  return expectPositiveEps(*this, getEpsAttr());
+}
+
+LogicalResult LayerNormOp::verify() {
+  if (failed(expectRows(*this, "x", getX())) ||
+      failed(expectShape(*this, "weight", getWeight().getType(), {sizeOf(getX(), 1)})) ||
+      (getBias() && failed(expectShape(*this, "bias", getBias().getType(), {sizeOf(getX(), 1)}))))
+    return failure();
+  return expectPositiveEps(*this, getEpsAttr());
+}
+
+LogicalResult DifferentialNormOp::verify() {
+  if (failed(expectRows(*this, "x", getX())) || failed(expectStatic(*this, "weight", getWeight())) ||
+      failed(expectStatic(*this, "lambda", getLambda())) ||
+      failed(expectShape(*this, "weight", getWeight().getType(), {kAny})) ||
+      failed(expectShape(*this, "lambda", getLambda().getType(), {kAny})))
+    return failure();
+  int64_t width = sizeOf(getX(), 1), lanes = sizeOf(getWeight(), 0), pairs = getPairs();
+  if (sizeOf(getLambda(), 0) < 4 || sizeOf(getLambda(), 0) % 4)
+    return emitOpError() << "expected a lambda of four vectors of one size, got " << sizeOf(getLambda(), 0)
+                         << " elements";
+  if (pairs < 1 || pairs > width)
+    return emitOpError() << "expected between 1 and " << width << " pairs, got " << pairs;
+  if (lanes < 1 || width % lanes || width / lanes % (2 * pairs))
+    return emitOpError() << "expected x to have a multiple of " << 2 * pairs << " heads of " << lanes
+                         << " lanes, got a width of " << width;
+  if (failed(expectShape(*this, "result", getResult().getType(), {sizeOf(getX(), 0), width / 2})))
+    return failure();
+  return expectPositiveEps(*this, getEpsAttr());
 }
 
 LogicalResult LinearOp::verify() {
@@ -400,18 +448,32 @@ RankedTensorType samba::heldRows(RankedTensorType rows, StateType ring) {
   return RankedTensorType::get(rows.getShape(), Float32Type::get(context), QuantAttr::get(context, 8, headDim, 0));
 }
 
+/// The heads of `q`, `[T, H P]`, and of the states, `[G, W, P]` and `[Gv, W, V]`; the result, `[T, H V]`.
+static LogicalResult verifyHeads(Operation *op, Value q, StateType keys, StateType values, Value result) {
+  if (failed(expectState(op, "states", keys, {kAny, kAny, kAny})) || failed(expectRows(op, "q", q)))
+    return failure();
+  int64_t kvHeads = keys.getShape()[0], headDim = keys.getShape()[2], width = sizeOf(q, 1);
+  if (width % (kvHeads * headDim))
+    return op->emitOpError() << "expected the width of q to be a multiple of " << kvHeads * headDim << " (" << kvHeads
+                             << " key/value heads of " << headDim << " lanes), got " << width;
+  if (failed(expectState(op, "the value state", values, {kAny, keys.getShape()[1], kAny})))
+    return failure();
+  int64_t valueHeads = values.getShape()[0], lanes = values.getShape()[2];
+  if (kvHeads % valueHeads || lanes != headDim * (kvHeads / valueHeads) ||
+      values.getElementType() != keys.getElementType())
+    return op->emitOpError() << "expected a value state of heads that hold one or several of " << kvHeads
+                             << " key heads of " << headDim << " lanes, got " << values;
+  return expectShape(op, "result", result.getType(), {sizeOf(q, 0), width / headDim * lanes});
+}
+
 LogicalResult SlidingWindowAttentionOp::verify() {
   StateType state = getKeyState().getType();
-  if (failed(expectState(*this, "states", state, {kAny, kAny, kAny})) || failed(expectRows(*this, "q", getQ())) ||
+  if (failed(verifyHeads(*this, getQ(), state, getValueState().getType(), getResult())) ||
       failed(expectRows(*this, "k and v", getK())))
     return failure();
   int64_t kvHeads = state.getShape()[0], slots = state.getShape()[1], headDim = state.getShape()[2];
   if (failed(expectShape(*this, "k and v", getK().getType(), {sizeOf(getQ(), 0), kvHeads * headDim})))
     return failure();
-  int64_t width = sizeOf(getQ(), 1);
-  if (width % (kvHeads * headDim))
-    return emitOpError() << "expected the width of q to be a multiple of " << kvHeads * headDim << " (" << kvHeads
-                         << " key/value heads of " << headDim << " lanes), got " << width;
   if (getWindow() && static_cast<int64_t>(*getWindow()) < 1)
     return emitOpError() << "expected a positive window, got " << static_cast<int64_t>(*getWindow());
   if (getWindow() && static_cast<int64_t>(*getWindow()) != slots)
@@ -425,6 +487,16 @@ LogicalResult SlidingWindowAttentionOp::verify() {
   if (rows != held)
     return emitOpError() << "expected k and v as the states hold them, " << held << ", got " << rows;
   if (failed(expectShape(*this, "segments", getSegments().getType(), {kAny})) ||
+      failed(expectShape(*this, "positions", getPositions().getType(), {kAny})) ||
+      failed(expectOnlyUse(*this, "key_state", getKeyState())))
+    return failure();
+  return expectOnlyUse(*this, "value_state", getValueState());
+}
+
+LogicalResult CrossAttentionOp::verify() {
+  if (failed(verifyHeads(*this, getQ(), getKeyState().getType(), getValueState().getType(), getResult())) ||
+      failed(expectShape(*this, "rows", getRows().getType(), {sizeOf(getQ(), 0)})) ||
+      failed(expectShape(*this, "segments", getSegments().getType(), {kAny})) ||
       failed(expectShape(*this, "positions", getPositions().getType(), {kAny})) ||
       failed(expectOnlyUse(*this, "key_state", getKeyState())))
     return failure();

@@ -151,6 +151,52 @@ def Samba_RmsNormOp : Samba_Op<"rms_norm", [Samba_Cost, Pure, AllTypesMatch<["x"
   let hasVerifier = 1;
 }
 
+def Samba_LayerNormOp : Samba_Op<"layer_norm", [Samba_Cost, Pure, AllTypesMatch<["x", "result"]>]> {
+  let summary = "normalisation to mean zero and variance one";
+  let description = [{
+    `y[t, i] = (x[t, i] - m[t]) / sqrt(mean_j((x[t, j] - m[t])^2) + eps) * weight[i] + bias[i]` with
+    `m[t] = mean_j(x[t, j])` (SPEC 3; arXiv 1607.06450).
+
+    Constraints:
+    * (C1) `x` is `[T, D]`; `weight` is `[D]`, and `bias`, if present, is `[D]`.
+    * (C2) `eps` is positive.
+  }];
+  let arguments = (ins Samba_Rows:$x, Samba_Vector:$weight, Optional<Samba_Vector>:$bias, F32Attr:$eps);
+  let results = (outs Samba_Rows:$result);
+  let assemblyFormat = "$x `,` $weight (`bias` $bias^ `:` type($bias))? attr-dict `:` type($x) `,` type($weight)";
+  let hasVerifier = 1;
+}
+
+def Samba_DifferentialNormOp : Samba_Op<"differential_norm", [Samba_Cost, Pure]> {
+  let summary = "differences of pairs of attention heads, normalised";
+  let description = [{
+    `x` holds heads of `V` lanes side by side, in runs of `2 pairs` heads: `pairs` first ones, then the second ones
+    that belong to them. With `a` and `b` the two heads of a pair (SPEC 3.5; arXiv 2410.05258):
+
+    ```
+    l0   = 0.8 - 0.6 exp(-0.3 depth)
+    l    = exp(q1 . k1) - exp(q2 . k2) + l0           lambda = [q1, k1, q2, k2]
+    d[i] = a[i] - l b[i]
+    y[i] = d[i] / sqrt(mean_j(d[j]^2) + eps) * weight[i] * (1 - l0)
+    ```
+
+    Constraints:
+    * (C1) `lambda` is `[4 P]`, `weight` is `[V]`.
+    * (C2) `x` is `[T, H V]` with `H` a multiple of `2 pairs`; the result is `[T, H/2 V]`, in the order of the pairs.
+    * (C3) `pairs` and `eps` are positive.
+
+    `depth` is the number of the layer. It is an operand so that layers can share a function.
+  }];
+  let arguments = (ins Samba_Rows:$x, Samba_Vector:$lambda, Samba_Vector:$weight, Index:$depth, I64Attr:$pairs,
+    F32Attr:$eps);
+  let results = (outs Samba_Rows:$result);
+  let assemblyFormat = [{
+    $x `,` $lambda `,` $weight `depth` $depth `pairs` $pairs attr-dict
+    `:` type($x) `,` type($lambda) `,` type($weight) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
 def Samba_LinearOp : Samba_Op<"linear", [Samba_Cost, Pure]> {
   let summary = "matrix product with a weight, and an optional bias";
   let description = [{
@@ -302,22 +348,26 @@ def Samba_SelectiveScanOp : Samba_Op<"selective_scan",
 }
 
 def Samba_SlidingWindowAttentionOp : Samba_Op<"sliding_window_attention",
-    [Samba_Cost, Pure, AllTypesMatch<["q", "result"]>, AllTypesMatch<["k", "v"]>,
-     AllTypesMatch<["key_state", "value_state", "new_key_state", "new_value_state"]>]> {
+    [Samba_Cost, Pure, AllTypesMatch<["k", "v"]>, AllTypesMatch<["key_state", "new_key_state"]>,
+     AllTypesMatch<["value_state", "new_value_state"]>]> {
   let summary = "causal attention over a window of tokens, or over all";
   let description = [{
-    `q` holds `H` heads of `P` lanes, `k` and `v` hold `G` heads; query head `h` uses key/value head `h / (H/G)`.
-    A query at position `i` of its sequence sees the keys at positions `max(0, i - window + 1) .. i`, itself included
-    (SPEC 1.3); without `window` it sees `0 .. i`:
-    `y[i, h] = sum_j softmax_j(q[i, h] . k[j, g] / sqrt(P)) v[j, g]`.
+    `q` holds `H` heads of `P` lanes, `k` holds `G` heads; query head `h` uses key head `g = h / (H/G)`. `v` holds `G`
+    heads of `P` lanes too, or `Gv` wider ones of `V = P G/Gv` lanes, which neighbouring key heads share: head
+    `u = g / (G/Gv)`. A query at position `i` of its sequence sees the keys at positions `max(0, i - window + 1) .. i`,
+    itself included (SPEC 1.3); without `window` it sees `0 .. i`:
+    `y[i, h] = sum_j softmax_j(q[i, h] . k[j, g] / sqrt(P)) v[j, u]`.
 
     The states are rings: the key of position `j` lies in slot `j mod W`. Tokens of earlier steps are read from them;
     afterwards they hold the last `W` tokens. Keys are cached as they come, that is after rotation. What a ring cannot
     hold exactly is rounded before it comes here, so that it makes no difference in which step a token was seen.
 
+    The types of the value state and of the result are written only if they are not those of the key state and of `q`.
+
     Constraints:
     * (C1) `q` is `[T, H P]`, `k` and `v` are `[T, G P]`, `H` a multiple of `G`.
-    * (C2) the states are `[G, W, P]`.
+    * (C2) the states are `[G, W, P]` and `[Gv, W, V]` with `Gv V = G P`, `G` a multiple of `Gv`; the result is
+      `[T, H V]`.
     * (C3) `window`, if present, is positive and equals `W`. Without it `W` is the capacity: a position `>= W` is
       undefined, and the runtime refuses it before the step.
     * (C4) `segments` is `[S+1]`, `positions` is `[S]`.
@@ -330,16 +380,58 @@ def Samba_SlidingWindowAttentionOp : Samba_Op<"sliding_window_attention",
   let assemblyFormat = [{
     $q `,` $k `,` $v `segments` $segments `positions` $positions `state` $key_state `,` $value_state attr-dict
     `:` type($q) `,` type($k) `,` type($segments) `,` type($positions) `,` type($key_state)
+    custom<ValueTypes>(ref(type($q)), ref(type($key_state)), type($value_state), type($result))
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
-    /// Lanes per head (P), key/value heads (G), query heads (H) and ring slots (W).
+    /// Lanes per head (P), key heads (G), query heads (H) and ring slots (W).
     int64_t getHeadDim() { return getKeyState().getType().getShape()[2]; }
     int64_t getNumKvHeads() { return getKeyState().getType().getShape()[0]; }
     int64_t getNumHeads() {
       return ::mlir::cast<::mlir::RankedTensorType>(getQ().getType()).getDimSize(1) / getHeadDim();
     }
     int64_t getCapacity() { return getKeyState().getType().getShape()[1]; }
+    /// Lanes of a value (V).
+    int64_t getValueDim() { return getValueState().getType().getShape()[2]; }
+  }];
+}
+
+def Samba_CrossAttentionOp : Samba_Op<"cross_attention",
+    [Samba_Cost, Pure, AllTypesMatch<["key_state", "new_key_state"]>,
+     AllTypesMatch<["value_state", "new_value_state"]>]> {
+  let summary = "attention of selected tokens to keys and values that another layer has written";
+  let description = [{
+    Row `r` of `q` belongs to the token `rows[r]` of the step. If that stands in sequence `s`, its position is
+    `i = positions[s] + rows[r] - segments[s]`, and it sees all keys at the positions `0 .. i`. Heads are as in
+    `samba.sliding_window_attention`: `y[r, h] = sum_j softmax_j(q[r, h] . k[j, g] / sqrt(P)) v[j, u]` (SPEC 3.5).
+
+    The states are those that a `samba.sliding_window_attention` without a window has written in this step: the key of
+    position `j` lies in slot `j`. They are read only, and returned as they came.
+
+    Constraints:
+    * (C1) `q` is `[R, H P]`, `rows` is `[R]`.
+    * (C2) the states are `[G, W, P]` and `[Gv, W, V]`, `H` a multiple of `G`, `G` a multiple of `Gv`; the result is
+      `[R, H V]`.
+    * (C3) `segments` is `[S+1]`, `positions` is `[S]`.
+
+    A row outside `0 .. T-1` and a position `>= W` are undefined.
+  }];
+  let arguments = (ins Samba_Rows:$q, Samba_Index:$rows, Samba_Index:$segments, Samba_Index:$positions,
+    Samba_StateType:$key_state, Samba_StateType:$value_state);
+  let results = (outs Samba_Rows:$result, Samba_StateType:$new_key_state, Samba_StateType:$new_value_state);
+  let assemblyFormat = [{
+    $q `rows` $rows `segments` $segments `positions` $positions `state` $key_state `,` $value_state attr-dict
+    `:` type($q) `,` type($rows) `,` type($segments) `,` type($positions) `,` type($key_state)
+    custom<ValueTypes>(ref(type($q)), ref(type($key_state)), type($value_state), type($result))
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    int64_t getHeadDim() { return getKeyState().getType().getShape()[2]; }
+    int64_t getNumHeads() {
+      return ::mlir::cast<::mlir::RankedTensorType>(getQ().getType()).getDimSize(1) / getHeadDim();
+    }
+    int64_t getCapacity() { return getKeyState().getType().getShape()[1]; }
+    int64_t getValueDim() { return getValueState().getType().getShape()[2]; }
   }];
 }
 

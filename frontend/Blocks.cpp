@@ -33,19 +33,39 @@ public:
     block.states.push_back({stateName.str(), StateType::get(builder.getContext(), shape, builder.getF32Type())});
   }
 
-  /// The function will be passed these, besides x.
-  void want(bool segments, bool positions = false, int64_t rotaryWidth = 0) {
-    block.segments = segments;
-    block.positions = positions;
-    block.rotary = rotaryWidth > 0;
+  /// The function will be passed these, besides x. `width` is that of the rotary table or of the memory.
+  void want(std::initializer_list<SharedBlock::Input> inputs, int64_t width = 0) {
+    block.wants = inputs;
     leading.push_back({"x", rows(hiddenSize)});
-    if (segments)
-      leading.push_back({"segments", indices()});
-    if (positions)
-      leading.push_back({"positions", indices()});
-    if (block.rotary)
-      leading.push_back({"rotary", rows(rotaryWidth)});
+    for (SharedBlock::Input input : inputs)
+      switch (input) {
+      case SharedBlock::Segments:
+        leading.push_back({"segments", indices()});
+        break;
+      case SharedBlock::Positions:
+        leading.push_back({"positions", indices()});
+        break;
+      case SharedBlock::Rows:
+        leading.push_back({"rows", indices()});
+        break;
+      case SharedBlock::Rotary:
+        leading.push_back({"rotary", rows(width)});
+        break;
+      case SharedBlock::Memory:
+        leading.push_back({"memory", rows(width)});
+        break;
+      case SharedBlock::Depth:
+        leading.push_back({"depth", builder.getIndexType()});
+        break;
+      }
   }
+
+  /// A second result, before the states.
+  void keepMemory(int64_t width) {
+    block.keepsMemory = true;
+    memoryType = rows(width);
+  }
+  void borrowStates() { block.borrowsStates = true; }
 
   /// Creates the function and enters its body.
   void begin() {
@@ -60,6 +80,8 @@ public:
       add(what, type);
     for (const WeightSpec &weight : spec.weights)
       add(weight.role, weightType(weight, builder.getContext()));
+    if (block.keepsMemory)
+      results.push_back(memoryType);
     for (const StateDecl &state : block.states) {
       add("state." + state.name, state.type);
       results.push_back(state.type);
@@ -73,8 +95,10 @@ public:
     builder.setInsertionPointToStart(body);
   }
 
-  SharedBlock finish(Value update, ValueRange states) {
+  SharedBlock finish(Value update, ValueRange states, Value memory = {}) {
     SmallVector<Value> results = {arith::AddFOp::create(builder, loc("residual"), argument("x"), update)};
+    if (memory)
+      results.push_back(memory);
     llvm::append_range(results, states);
     func::ReturnOp::create(builder, loc("return"), results);
     return std::move(block);
@@ -89,7 +113,13 @@ public:
   }
 
   /// The norm of x at the block's start.
-  Value norm() { return rmsNorm(argument("x"), "norm", spec.norm.eps, spec.name + "_norm"); }
+  Value norm() {
+    Value x = argument("x");
+    if (!spec.norm.centred)
+      return rmsNorm(x, "norm", spec.norm.eps, spec.name + "_norm");
+    return LayerNormOp::create(builder, loc(spec.name + "_norm"), x.getType(), x, argument("norm.weight"),
+                               optional("norm.bias"), builder.getF32FloatAttr(float(spec.norm.eps)));
+  }
 
   Value rmsNorm(Value x, StringRef part, double eps, StringRef what) {
     return RmsNormOp::create(builder, loc(what), x.getType(), x, optional((part + ".weight").str()),
@@ -123,7 +153,8 @@ private:
   std::string name;
   SharedBlock block;
   SmallVector<std::pair<StringRef, Type>> leading; // the arguments before the weights
-  Value tokens;                                    // T, once needed
+  RankedTensorType memoryType;
+  Value tokens; // T, once needed
   std::map<std::string, unsigned> indexOf;
 };
 
@@ -132,7 +163,9 @@ SharedBlock buildMamba(BlockBuilder &b, const MambaSpec &spec) {
   OpBuilder &builder = b.builder;
   b.addState("conv", {spec.convKernel - 1, inner});
   b.addState("ssm", {states, inner});
-  b.want(/*segments=*/true);
+  b.want({SharedBlock::Segments});
+  if (spec.memory)
+    b.keepMemory(inner);
   b.begin();
 
   Value segments = b.argument("segments");
@@ -153,16 +186,52 @@ SharedBlock buildMamba(BlockBuilder &b, const MambaSpec &spec) {
   // The bias of dt_proj is added by the scan, before softplus.
   Value delta = b.linear(dt, "dt_proj", /*useBias=*/false);
   auto scan = SelectiveScanOp::create(builder, b.loc("scan"), u.getType(), b.state("ssm").getType(), u, delta,
-                                      b.argument("A_log"), B, C, segments, b.state("ssm"), b.argument("D"), z,
-                                      b.argument("dt_proj.bias"), /*delta_softplus=*/true);
-  return b.finish(b.linear(scan.getResult(), "out_proj"), {conv.getNewState(), scan.getNewState()});
+                                      b.argument("A_log"), B, C, segments, b.state("ssm"), b.argument("D"),
+                                      spec.memory ? Value() : z, b.argument("dt_proj.bias"), /*delta_softplus=*/true);
+  Value y = scan.getResult(), memory;
+  if (spec.memory) {
+    memory = y;
+    y = SwigluOp::create(builder, b.loc("gate"), y.getType(), z, y);
+  }
+  return b.finish(b.linear(y, "out_proj"), {conv.getNewState(), scan.getNewState()}, memory);
+}
+
+SharedBlock buildGatedMemory(BlockBuilder &b, const GatedMemorySpec &spec) {
+  b.want({SharedBlock::Memory}, spec.innerSize);
+  b.begin();
+  Value gate = b.linear(b.norm(), "in_proj");
+  Value gated = SwigluOp::create(b.builder, b.loc("gate"), gate.getType(), gate, b.argument("memory"));
+  return b.finish(b.linear(gated, "out_proj"), {});
+}
+
+/// The states of keys and values, and the lanes of a value: neighbouring heads hold one value together if they are a
+/// pair whose difference is taken.
+int64_t addRings(BlockBuilder &b, const AttentionSpec &spec, int64_t slots) {
+  int64_t shared = spec.differential ? 2 : 1;
+  b.addState("key", {spec.numKvHeads, slots, spec.headDim});
+  b.addState("value", {spec.numKvHeads / shared, slots, shared * spec.headDim});
+  return shared * spec.headDim;
+}
+
+/// What the heads of attention, `[T, H V]`, yield in the end.
+Value finishHeads(BlockBuilder &b, const AttentionSpec &spec, Value heads) {
+  if (spec.differential)
+    heads = DifferentialNormOp::create(b.builder, b.loc("differential_norm"), b.rows(spec.numHeads * spec.headDim),
+                                       heads, b.argument("lambda"), b.argument("subln.weight"), b.argument("depth"),
+                                       b.builder.getI64IntegerAttr(spec.numHeads / spec.numKvHeads),
+                                       b.builder.getF32FloatAttr(float(spec.differential->eps)));
+  return b.linear(heads, "o_proj");
 }
 
 SharedBlock buildAttention(BlockBuilder &b, const AttentionSpec &spec, int64_t slots) {
   OpBuilder &builder = b.builder;
-  b.addState("key", {spec.numKvHeads, slots, spec.headDim});
-  b.addState("value", {spec.numKvHeads, slots, spec.headDim});
-  b.want(/*segments=*/true, /*positions=*/true, spec.ropeTheta ? spec.headDim : 0);
+  int64_t valueDim = addRings(b, spec, slots);
+  if (spec.differential)
+    b.want({SharedBlock::Segments, SharedBlock::Positions, SharedBlock::Depth});
+  else if (spec.ropeTheta)
+    b.want({SharedBlock::Segments, SharedBlock::Positions, SharedBlock::Rotary}, spec.headDim);
+  else
+    b.want({SharedBlock::Segments, SharedBlock::Positions});
   b.begin();
 
   Value h = b.norm();
@@ -174,15 +243,31 @@ SharedBlock buildAttention(BlockBuilder &b, const AttentionSpec &spec, int64_t s
   }
   Value key = b.state("key"), value = b.state("value");
   IntegerAttr window = spec.window ? builder.getI64IntegerAttr(*spec.window) : IntegerAttr();
-  auto attention =
-      SlidingWindowAttentionOp::create(builder, b.loc("attention"), q.getType(), key.getType(), value.getType(), q, k,
-                                       v, b.argument("segments"), b.argument("positions"), key, value, window);
-  return b.finish(b.linear(attention.getResult(), "o_proj"),
+  auto attention = SlidingWindowAttentionOp::create(builder, b.loc("attention"), b.rows(spec.numHeads * valueDim),
+                                                    key.getType(), value.getType(), q, k, v, b.argument("segments"),
+                                                    b.argument("positions"), key, value, window);
+  return b.finish(finishHeads(b, spec, attention.getResult()),
+                  {attention.getNewKeyState(), attention.getNewValueState()});
+}
+
+SharedBlock buildCrossAttention(BlockBuilder &b, const AttentionSpec &spec, int64_t slots) {
+  int64_t valueDim = addRings(b, spec, slots);
+  b.borrowStates();
+  if (spec.differential)
+    b.want({SharedBlock::Segments, SharedBlock::Positions, SharedBlock::Rows, SharedBlock::Depth});
+  else
+    b.want({SharedBlock::Segments, SharedBlock::Positions, SharedBlock::Rows});
+  b.begin();
+  Value q = b.linear(b.norm(), "q_proj"), key = b.state("key"), value = b.state("value");
+  auto attention = CrossAttentionOp::create(b.builder, b.loc("attention"), b.rows(spec.numHeads * valueDim),
+                                            key.getType(), value.getType(), q, b.argument("rows"),
+                                            b.argument("segments"), b.argument("positions"), key, value);
+  return b.finish(finishHeads(b, spec, attention.getResult()),
                   {attention.getNewKeyState(), attention.getNewValueState()});
 }
 
 SharedBlock buildMlp(BlockBuilder &b) {
-  b.want(/*segments=*/false);
+  b.want({});
   b.begin();
   Value h = b.norm();
   Value gate = b.linear(h, "gate_proj"), up = b.linear(h, "up_proj");
@@ -201,7 +286,9 @@ WeightTransform samba::weightTransform(const WeightSpec &weight) {
 }
 
 StringRef samba::kindOf(const BlockSpec &spec) {
-  return spec.mamba() ? "mamba" : spec.attention() ? "attention" : "mlp";
+  if (const AttentionSpec *attention = spec.attention())
+    return attention->cross ? "cross_attention" : "attention";
+  return spec.mamba() ? "mamba" : spec.gatedMemory() ? "gated_memory" : "mlp";
 }
 
 bool samba::canShare(const BlockSpec &a, const BlockSpec &b) {
@@ -223,6 +310,9 @@ SharedBlock samba::buildBlock(OpBuilder &builder, const BlockSpec &spec, int64_t
   if (const MambaSpec *mamba = spec.mamba())
     return buildMamba(b, *mamba);
   if (const AttentionSpec *attention = spec.attention())
-    return buildAttention(b, *attention, attention->window.value_or(slots));
+    return attention->cross ? buildCrossAttention(b, *attention, slots)
+                            : buildAttention(b, *attention, attention->window.value_or(slots));
+  if (const GatedMemorySpec *memory = spec.gatedMemory())
+    return buildGatedMemory(b, *memory);
   return buildMlp(b);
 }

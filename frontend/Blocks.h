@@ -26,13 +26,24 @@ struct StateDecl {
   StateType type;
 };
 
-/// A private function, with what a layer must pass to it. Arguments: x [T, hidden], segments [S+1] (not the MLP),
-/// positions [S] (attention only), the rotary table [T, head_dim] (with rotary embedding only), the weights, the
-/// states. Results: x plus what the block computes of it, then the new states.
+/// A private function, with what a layer must pass to it. Arguments: x [T, hidden], then what `wants` says, the
+/// weights, the states. Results: x plus what the block computes of it, the memory [T, inner] if it keeps one, then the
+/// new states.
 struct SharedBlock {
+  /// In the order of the arguments.
+  enum Input {
+    Segments,  // [S+1]
+    Positions, // [S]
+    Rows,      // [R]: which tokens x is of
+    Rotary,    // the table [T, head_dim]
+    Memory,    // of a layer before
+    Depth,     // the number of the layer
+  };
   mlir::func::FuncOp function;
   std::vector<StateDecl> states;
-  bool segments = false, positions = false, rotary = false; // what it wants besides x
+  std::vector<Input> wants;
+  bool keepsMemory = false;
+  bool borrowsStates = false; // they are those of a layer before
 };
 
 /// Adds the function `name` of a block where the builder stands. Two blocks share one if `canShare` says so. `slots` is
@@ -40,7 +51,7 @@ struct SharedBlock {
 SharedBlock buildBlock(mlir::OpBuilder &builder, const BlockSpec &spec, int64_t hiddenSize, int64_t slots,
                        llvm::StringRef name);
 bool canShare(const BlockSpec &a, const BlockSpec &b);
-/// "mamba", "attention", "mlp"
+/// "mamba", "attention", "cross_attention", "gated_memory", "mlp"
 llvm::StringRef kindOf(const BlockSpec &spec);
 
 } // namespace samba

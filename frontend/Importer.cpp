@@ -147,6 +147,11 @@ private:
       }
   }
 
+  ArrayRef<StateDecl> ownStates(const BlockSpec &spec) {
+    const SharedBlock &block = *blockOf[&spec];
+    return block.borrowsStates ? ArrayRef<StateDecl>() : ArrayRef<StateDecl>(block.states);
+  }
+
   void buildStep() {
     Type i64 = builder.getI64Type();
     RankedTensorType indices = tensorType({ShapedType::kDynamic}, i64);
@@ -156,7 +161,7 @@ private:
     const size_t firstState = arguments.size();
     for (auto [number, layer] : llvm::enumerate(model.layers))
       for (const BlockSpec &spec : layer.blocks)
-        for (const StateDecl &state : blockOf[&spec]->states) {
+        for (const StateDecl &state : ownStates(spec)) {
           arguments.push_back(state.type);
           results.push_back(state.type);
           names.push_back(("layers." + Twine(number) + "." + state.name).str());
@@ -173,42 +178,86 @@ private:
     Value table = loadWeight("embeddings", model.embeddings);
     Value x = EmbeddingOp::create(builder, loc("embeddings"), rows(model.hiddenSize), body->getArgument(0), table);
     probe(x, "embeddings");
-    SmallVector<Value> returned = {Value()};
+    returned = {Value()};
     size_t nextState = firstState;
     for (auto [number, layer] : llvm::enumerate(model.layers)) {
       for (const BlockSpec &spec : layer.blocks) {
-        size_t numStates = blockOf[&spec]->states.size();
-        ResultRange results = callBlock(number, spec, x, ValueRange(body->getArguments()).slice(nextState, numStates));
-        nextState += numStates;
+        if (spec.selected)
+          selectRows(x);
+        SharedBlock &block = *blockOf[&spec];
+        size_t numStates = block.states.size();
+        size_t firstReturned = block.borrowsStates ? lender : returned.size();
+        if (!block.borrowsStates) {
+          llvm::append_range(returned, ValueRange(body->getArguments()).slice(nextState, numStates));
+          nextState += numStates;
+          if (spec.attention())
+            lender = firstReturned;
+        }
+        auto states = MutableArrayRef(returned).slice(firstReturned, numStates);
+        ResultRange results = callBlock(number, spec, x, states);
         x = results.front();
-        llvm::append_range(returned, results.drop_front());
+        if (block.keepsMemory)
+          memory = results[1];
+        llvm::copy(results.take_back(numStates), states.begin());
       }
       probe(x, ("layers." + Twine(number)).str());
     }
-    x = GatherRowsOp::create(builder, loc("rows"), x.getType(), x, body->getArgument(3));
-    Value norm = loadWeight("norm_f", model.finalNormWeight);
-    x = RmsNormOp::create(builder, loc("norm_f"), x.getType(), x, norm,
-                          builder.getF32FloatAttr(float(model.finalNorm.eps)));
+    selectRows(x);
+    x = finalNorm(x);
     probe(x, "norm_f");
     Value head = model.head ? loadWeight("lm_head", *model.head) : table;
     returned[0] = LinearOp::create(builder, loc("lm_head"), rows(model.vocabSize), x, head, /*bias=*/Value());
     func::ReturnOp::create(builder, loc("samba_step"), returned);
   }
 
+  /// From here on there are only the tokens whose logits are wanted.
+  void selectRows(Value &x) {
+    if (selected)
+      return;
+    selected = true;
+    Value wanted = step.getArgument(3);
+    x = GatherRowsOp::create(builder, loc("rows"), x.getType(), x, wanted);
+    if (memory)
+      memory = GatherRowsOp::create(builder, loc("rows.memory"), memory.getType(), memory, wanted);
+  }
+
+  Value finalNorm(Value x) {
+    Value weight = loadWeight("norm_f", model.finalNormWeight);
+    FloatAttr eps = builder.getF32FloatAttr(float(model.finalNorm.eps));
+    if (!model.finalNorm.centred)
+      return RmsNormOp::create(builder, loc("norm_f"), x.getType(), x, weight, eps);
+    Value bias = model.finalNormBias ? loadWeight("norm_f.bias", *model.finalNormBias) : Value();
+    return LayerNormOp::create(builder, loc("norm_f"), x.getType(), x, weight, bias, eps);
+  }
+
   ResultRange callBlock(size_t layer, const BlockSpec &spec, Value x, ValueRange states) {
     SharedBlock &block = *blockOf[&spec];
+    Location name = loc("layers." + Twine(layer) + "." + spec.name);
     SmallVector<Value> operands = {x};
-    if (block.segments)
-      operands.push_back(step.getArgument(1));
-    if (block.positions)
-      operands.push_back(step.getArgument(2));
-    if (block.rotary)
-      operands.push_back(rotaryTable(*spec.attention()));
+    for (SharedBlock::Input input : block.wants)
+      operands.push_back(inputOf(input, layer, spec));
     for (const WeightSpec &weight : spec.weights)
       operands.push_back(loadWeight(ModelDescription::symbolOf(layer, spec, weight), weight));
     llvm::append_range(operands, states);
-    Location name = loc("layers." + Twine(layer) + "." + spec.name);
     return func::CallOp::create(builder, name, block.function, operands).getResults();
+  }
+
+  Value inputOf(SharedBlock::Input input, size_t layer, const BlockSpec &spec) {
+    switch (input) {
+    case SharedBlock::Segments:
+      return step.getArgument(1);
+    case SharedBlock::Positions:
+      return step.getArgument(2);
+    case SharedBlock::Rows:
+      return step.getArgument(3);
+    case SharedBlock::Rotary:
+      return rotaryTable(*spec.attention());
+    case SharedBlock::Memory:
+      return memory;
+    case SharedBlock::Depth:
+      return arith::ConstantIndexOp::create(builder, loc("layers." + Twine(layer)), layer);
+    }
+    llvm_unreachable("unknown input");
   }
 
   /// One table for all layers of the same theta and head dimension, made where it is first needed.
@@ -233,6 +282,10 @@ private:
   llvm::DenseMap<const BlockSpec *, SharedBlock *> blockOf;
   func::FuncOp step;
   std::map<std::pair<double, int64_t>, Value> tables;
+  SmallVector<Value> returned; // logits and states, as far as the step has come
+  size_t lender = 0;           // in `returned`: the states of the last layer that has keys and values of its own
+  Value memory;                // of the last layer that keeps one
+  bool selected = false;       // rows are those of the tokens whose logits are wanted
   uint32_t probes = 0;
 };
 

@@ -100,6 +100,8 @@ void ModelDescription::forEachWeight(function_ref<void(StringRef, const WeightSp
       for (const WeightSpec &weight : block.weights)
         visit(symbolOf(number, block, weight), weight);
   topLevel(finalNormWeight);
+  if (finalNormBias)
+    topLevel(*finalNormBias);
   if (head)
     topLevel(*head);
 }

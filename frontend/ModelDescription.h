@@ -49,10 +49,11 @@ struct WeightSpec {
   llvm::SmallVector<int64_t, 3> shape() const;
 };
 
-/// A norm that has weights if the block has some of its name.
+/// A norm that has weights and biases if the block has some of its name.
 struct NormSpec {
   double eps = 1e-5;
-  bool operator==(const NormSpec &other) const { return eps == other.eps; }
+  bool centred = false; // LayerNorm; else RMSNorm
+  bool operator==(const NormSpec &other) const { return eps == other.eps && centred == other.centred; }
 };
 
 /// x + out_proj(scan(conv(in_proj(norm(x))))): SPEC 1.5. Weights: norm, in_proj, conv1d, x_proj, dt_proj, A_log, D,
@@ -62,11 +63,27 @@ struct MambaSpec {
   /// RMS norms of dt, B and C between x_proj and dt_proj, with this eps; with weights dt_norm, B_norm and C_norm if the
   /// block has them.
   std::optional<double> innerNormEps;
+  /// What the scan yields before its gate is the memory of the gated memory units after it.
+  bool memory = false;
 
   bool operator==(const MambaSpec &other) const {
     return innerSize == other.innerSize && stateSize == other.stateSize && convKernel == other.convKernel &&
-           dtRank == other.dtRank && innerNormEps == other.innerNormEps;
+           dtRank == other.dtRank && innerNormEps == other.innerNormEps && memory == other.memory;
   }
+};
+
+/// x + out_proj(silu(in_proj(norm(x))) * memory): SPEC 3.5. Weights: norm, in_proj, out_proj; biases where present.
+struct GatedMemorySpec {
+  int64_t innerSize = 0;
+
+  bool operator==(const GatedMemorySpec &other) const { return innerSize == other.innerSize; }
+};
+
+/// Differences of pairs of heads: SPEC 3.5. Weights: lambda (q1, k1, q2, k2), subln. Heads of queries are in the order
+/// of samba.differential_norm, those of keys and values as they come.
+struct DifferentialSpec {
+  double eps = 1e-5;
+  bool operator==(const DifferentialSpec &other) const { return eps == other.eps; }
 };
 
 /// x + o_proj(attention(norm(x))): SPEC 1.3. Weights: norm, q_proj, k_proj, v_proj, o_proj; biases where present.
@@ -74,10 +91,15 @@ struct AttentionSpec {
   int64_t numHeads = 0, numKvHeads = 0, headDim = 0;
   std::optional<int64_t> window;           // tokens, the current one included; none: full attention
   std::optional<double> ropeTheta = 10000; // none: no rotary embedding
+  std::optional<DifferentialSpec> differential;
+  /// The keys and values are those of the last layer before it that has its own, without a window; so there are no
+  /// weights k_proj and v_proj. Without rotary embedding.
+  bool cross = false;
 
   bool operator==(const AttentionSpec &other) const {
     return numHeads == other.numHeads && numKvHeads == other.numKvHeads && headDim == other.headDim &&
-           window == other.window && ropeTheta == other.ropeTheta;
+           window == other.window && ropeTheta == other.ropeTheta && differential == other.differential &&
+           cross == other.cross;
   }
 };
 
@@ -93,12 +115,15 @@ struct MlpSpec {
 struct BlockSpec {
   std::string name; // "mixer", "mlp": distinct within the layer; in the names of weights, "layers.3.mixer.in_proj"
   NormSpec norm;
-  std::variant<AttentionSpec, MambaSpec, MlpSpec> body;
+  std::variant<AttentionSpec, MambaSpec, MlpSpec, GatedMemorySpec> body;
   std::vector<WeightSpec> weights; // of the roles that `body` says, in the order of computation
+  /// Only tokens whose logits are wanted go through this block and those after it; no state of theirs depends on them.
+  bool selected = false;
 
   const AttentionSpec *attention() const { return std::get_if<AttentionSpec>(&body); }
   const MambaSpec *mamba() const { return std::get_if<MambaSpec>(&body); }
   const MlpSpec *mlp() const { return std::get_if<MlpSpec>(&body); }
+  const GatedMemorySpec *gatedMemory() const { return std::get_if<GatedMemorySpec>(&body); }
 
   void add(llvm::StringRef role, llvm::StringRef tensor, llvm::ArrayRef<int64_t> shape) {
     weights.push_back(WeightSpec::of(role, tensor, shape));
@@ -126,8 +151,9 @@ struct ModelDescription {
   int64_t vocabSize = 0, hiddenSize = 0;
   std::vector<LayerSpec> layers;
   NormSpec finalNorm;
-  WeightSpec embeddings, finalNormWeight; // roles "embeddings.weight", "norm_f.weight"
-  std::optional<WeightSpec> head;         // role "lm_head.weight"; none: the embeddings
+  WeightSpec embeddings, finalNormWeight;  // roles "embeddings.weight", "norm_f.weight"
+  std::optional<WeightSpec> finalNormBias; // role "norm_f.bias"
+  std::optional<WeightSpec> head;          // role "lm_head.weight"; none: the embeddings
   /// A tied head may be stored too, under this name, if it equals the embeddings.
   std::string tiedHead;
   /// Tensors that may be in the checkpoint and are not needed.

@@ -8,6 +8,7 @@
 #include "dialect/Numerics.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "passes/CostModel.h"
+#include "passes/Epilogues.h"
 #include "passes/Passes.h"
 #include "passes/WeightUses.h"
 
@@ -93,12 +94,12 @@ private:
 
   void roundValues() {
     SmallVector<Value> values;
-    SmallVector<RmsNormOp> norms;
+    SmallVector<Operation *> norms;
     module.walk([&](Operation *op) {
       if (isRounded(op))
         values.push_back(op->getResult(0));
-      if (auto norm = dyn_cast<RmsNormOp>(op))
-        norms.push_back(norm);
+      if (isNorm(op))
+        norms.push_back(op);
     });
     for (Value value : values)
       round(value);
@@ -108,17 +109,18 @@ private:
       if (isa<SelectiveScanOp>(op) && numerics["scan_out"] == "model")
         op->setAttr(kRoundOutput, b.getUnitAttr());
     });
-    for (RmsNormOp norm : norms) {
-      if (numerics["norm_cast"] == "hf" && norm.getWeight())
-        norm->setAttr(kRoundNormalised, b.getUnitAttr());
+    for (Operation *norm : norms) {
+      if (auto rms = dyn_cast<RmsNormOp>(norm); rms && rms.getWeight() && numerics["norm_cast"] == "hf")
+        rms->setAttr(kRoundNormalised, b.getUnitAttr());
       if (numerics["norm_input"] == "model" && numerics["residual"] == "f32")
-        norm.getXMutable().assign(rounded(norm.getX(), norm));
+        norm->setOperand(0, rounded(norm->getOperand(0), norm));
     }
   }
 
   /// Whether the first result of the operation is to be rounded.
   bool isRounded(Operation *op) {
-    if (isa<EmbeddingOp, RmsNormOp, SwigluOp, CausalConv1dOp, SelectiveScanOp, SlidingWindowAttentionOp, RotaryOp>(op))
+    if (isNorm(op) || isa<EmbeddingOp, DifferentialNormOp, SwigluOp, CausalConv1dOp, SelectiveScanOp,
+                          SlidingWindowAttentionOp, CrossAttentionOp, RotaryOp>(op))
       return true;
     if (isa<RotaryTableOp>(op))
       return numerics["rope_table"] == "model";

@@ -25,9 +25,14 @@ arith::AddFOp samba::fusedAddition(LinearOp linear) {
              : arith::AddFOp();
 }
 
+bool samba::storesRounded(Operation *op) {
+  return isNorm(op) ||
+         isa<DifferentialNormOp, SwigluOp, SelectiveScanOp, SlidingWindowAttentionOp, CrossAttentionOp>(op);
+}
+
 arith::TruncFOp samba::fusedRounding(Value value) {
   Operation *op = value.getDefiningOp();
-  if (!op || !value.hasOneUse() || !isa<RmsNormOp, SwigluOp, SelectiveScanOp, SlidingWindowAttentionOp, RotaryOp>(op))
+  if (!op || !value.hasOneUse() || !(storesRounded(op) || isa<RotaryOp>(op)))
     return {};
   if (auto scan = dyn_cast<SelectiveScanOp>(op); scan && scan.getA().getType().getDimSize(1) > kScanStatesPerPass)
     return {};
@@ -150,11 +155,13 @@ RotaryOp samba::roundingLoop(Operation *rounding) {
   return {};
 }
 
-bool samba::isPrologue(RmsNormOp norm) {
-  if (!isa<KernelOp>(norm->getParentOp()))
+bool samba::isNorm(Operation *op) { return isa<RmsNormOp, LayerNormOp>(op); }
+
+bool samba::isPrologue(Operation *norm) {
+  if (!(isNorm(norm) || isa<DifferentialNormOp>(norm)) || !isa<KernelOp>(norm->getParentOp()))
     return false;
-  arith::TruncFOp rounding = fusedRounding(norm.getResult());
-  Value rows = rounding ? rounding.getResult() : norm.getResult();
+  arith::TruncFOp rounding = fusedRounding(norm->getResult(0));
+  Value rows = rounding ? rounding.getResult() : norm->getResult(0);
   return !rows.use_empty() && llvm::all_of(rows.getUses(), [](OpOperand &use) {
     auto linear = dyn_cast<LinearOp>(use.getOwner());
     return linear && &use == &linear.getXMutable();
@@ -176,7 +183,7 @@ bool samba::isEpilogue(Operation *op) {
 }
 
 int64_t samba::loopsOf(Operation *op, const Workload &workload, int64_t rows) {
-  if (auto norm = dyn_cast<RmsNormOp>(op); norm && isPrologue(norm))
+  if (isPrologue(op))
     return rows > kPrologueRows ? 1 : 0;
   // New keys enter the ring when all queries are done with the old ones. One token alone replaces a key that it does
   // not see.

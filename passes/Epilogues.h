@@ -29,6 +29,9 @@ constexpr int64_t kScanStatesPerPass = 16;
 /// block, with the other operand known before the linear.
 mlir::arith::AddFOp fusedAddition(LinearOp linear);
 
+/// Whether an operation writes each value of its result once and does not read it again, so that it can store it
+/// rounded.
+bool storesRounded(mlir::Operation *op);
 /// The rounding that replaces a value: its only use, in the same block, and a value that is written once and not read
 /// again by its own operation. The value is then stored rounded. Else null.
 mlir::arith::TruncFOp fusedRounding(mlir::Value value);
@@ -53,11 +56,14 @@ RotaryOp fusedRotation(RotaryOp rotary);
 /// samba.quantize_rows.
 RotaryOp roundingLoop(mlir::Operation *rounding);
 
+/// A norm of whole rows.
+bool isNorm(mlir::Operation *op);
+
 /// Rows of which each thread computes all norms for itself, if only linears in the same kernel read them: that takes
 /// less time than a barrier. With more rows the norm has a loop.
 constexpr int64_t kPrologueRows = 4;
-/// Whether it is so with a norm.
-bool isPrologue(RmsNormOp norm);
+/// Whether the operation is a norm, of rows or of differences of heads, and it is so with it.
+bool isPrologue(mlir::Operation *norm);
 
 /// Whether an operation has no loop of its own, provided that it is in a kernel.
 bool isEpilogue(mlir::Operation *op);

@@ -25,7 +25,10 @@ struct FuseAttention : public samba::impl::SambaFuseAttentionBase<FuseAttention>
     KernelFuser fuser(getOperation(), getArgument(), FusionPolicy::of(force, minSaved, cache, tokens, segments));
     fuser.fuse([](const FusionEdge &edge) {
       auto linear = dyn_cast<LinearOp>(edge.use->getOwner());
-      return isa<SlidingWindowAttentionOp>(edge.producer) && linear && edge.use == &linear.getXMutable();
+      if (isa<DifferentialNormOp>(edge.use->getOwner()))
+        return isa<SlidingWindowAttentionOp, CrossAttentionOp>(edge.producer);
+      return isa<SlidingWindowAttentionOp, CrossAttentionOp, DifferentialNormOp>(edge.producer) && linear &&
+             edge.use == &linear.getXMutable();
     });
   }
 };

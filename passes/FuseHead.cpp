@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "passes/Epilogues.h"
 #include "passes/KernelFusion.h"
 #include "passes/Passes.h"
 
@@ -41,12 +42,12 @@ struct FuseHead : public samba::impl::SambaFuseHeadBase<FuseHead> {
     };
     fuser.fuse([&](const FusionEdge &edge) {
       auto rounding = dyn_cast<arith::TruncFOp>(edge.use->getOwner());
-      return isa<RmsNormOp>(edge.producer) && rounding && leadsToHead(rounding);
+      return isNorm(edge.producer) && rounding && leadsToHead(rounding);
     });
-    fuser.fuse([&](const FusionEdge &edge) { return isa<RmsNormOp>(edge.producer) && isHead(edge.use->getOwner()); });
+    fuser.fuse([&](const FusionEdge &edge) { return isNorm(edge.producer) && isHead(edge.use->getOwner()); });
     fuser.fuse([&](const FusionEdge &edge) {
-      auto norm = dyn_cast<RmsNormOp>(edge.use->getOwner());
-      return isa<GatherRowsOp>(edge.producer) && norm &&
+      Operation *norm = edge.use->getOwner();
+      return isa<GatherRowsOp>(edge.producer) && isNorm(norm) &&
              llvm::any_of(norm->getParentOp()->getRegion(0).front(), [&](Operation &inner) { return isHead(&inner); });
     });
   }

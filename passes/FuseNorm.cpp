@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "passes/Epilogues.h"
 #include "passes/KernelFusion.h"
 #include "passes/Passes.h"
 
@@ -27,7 +28,7 @@ struct FuseNorm : public samba::impl::SambaFuseNormBase<FuseNorm> {
     fuser.fuse([&](const FusionEdge &edge) {
       auto linear = dyn_cast<LinearOp>(edge.use->getOwner());
       // The norm before the logits is for samba-fuse-head.
-      return isa<RmsNormOp>(edge.producer) && linear && edge.use == &linear.getXMutable() && !isPublic;
+      return isNorm(edge.producer) && linear && edge.use == &linear.getXMutable() && !isPublic;
     });
   }
 };

@@ -109,7 +109,7 @@ def SambaPlanMemory : Pass<"samba-plan-memory", "::mlir::ModuleOp"> {
     Assigns every weight its `offset` in the artefact and every state argument of a public function its
     `samba.offset` in a sequence's state. All are 64-byte aligned. The weights of one call of a shared function lie
     one after another in the order of the arguments, and so do its states, so that the function needs only two base
-    offsets, whatever the depth of the model. Sets the module attributes `samba.weight_bytes` and
+    offsets, whatever the depth of the model. A later call may be passed the states that such a call has returned. Sets the module attributes `samba.weight_bytes` and
     `samba.state_bytes`.
 
     Weights that a public function uses itself follow those of the calls; those that nobody uses come last.
@@ -240,7 +240,8 @@ def SambaFuseRotary : SambaFusion<"samba-fuse-rotary", "::mlir::func::FuncOp"> {
 def SambaFuseAttention : SambaFusion<"samba-fuse-attention", "::mlir::func::FuncOp"> {
   let summary = "attention joins its output projection";
   let description = [{
-    Merges the kernel of a `sliding_window_attention` with that of the linear that reads it.
+    Merges the kernel of a `sliding_window_attention` or `cross_attention` with that of the linear that reads it, or
+    with that of the `differential_norm` in between.
   }];
 }
 

@@ -44,6 +44,20 @@ std::string stateName(BlockArgument state) {
   return "#" + std::to_string(state.getArgNumber()) + " of '" + function.getSymName().str() + "'";
 }
 
+/// The argument that a state is, or was before calls that returned it; null if it is none. A call returns its states in
+/// their order.
+BlockArgument argumentBehind(Value state) {
+  while (auto call = state.getDefiningOp<func::CallOp>()) {
+    auto isState = [](Value value) { return isa<StateType>(value.getType()); };
+    auto given = llvm::make_filter_range(call.getOperands(), isState);
+    auto returned = llvm::make_filter_range(call.getResults(), isState);
+    if (std::distance(given.begin(), given.end()) != std::distance(returned.begin(), returned.end()))
+      return {};
+    state = *std::next(given.begin(), std::distance(returned.begin(), llvm::find(returned, state)));
+  }
+  return dyn_cast<BlockArgument>(state);
+}
+
 struct PlanMemory : public samba::impl::SambaPlanMemoryBase<PlanMemory> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
@@ -165,24 +179,38 @@ FailureOr<Space> PlanMemory::planStates(ArrayRef<func::FuncOp> entries) {
         return entry.emitError() << "expected state " << stateName(state) << " to be passed on once, got "
                                  << std::distance(state.use_begin(), state.use_end()) << " uses";
 
-    llvm::DenseSet<Value> placed;
+    llvm::DenseMap<Value, int64_t> placed;
     auto place = [&](BlockArgument state, int64_t offset) {
       entry.setArgAttr(state.getArgNumber(), "samba.offset", Builder(&getContext()).getI64IntegerAttr(offset));
-      placed.insert(state);
+      placed[state] = offset;
     };
     WalkResult result = entry.walk([&](func::CallOp call) {
       ArgumentOffsets offsets = relativeOffsets(call.getOperandTypes());
-      int64_t base = space.allocate(offsets.stateBytes);
+      std::optional<int64_t> base; // where the first state lies
+      bool borrowed = false;
       for (auto [index, operand] : llvm::enumerate(call.getOperands())) {
         if (!offsets.states[index])
           continue;
-        auto state = dyn_cast<BlockArgument>(operand);
+        BlockArgument state = argumentBehind(operand);
         if (!state || state.getOwner() != &entry.front()) {
           call.emitError() << "expected argument #" << index << " of '" << call.getCallee() << "', a state, to be an "
                            << "argument of '" << entry.getSymName() << "'";
           return WalkResult::interrupt();
         }
-        place(state, base + *offsets.states[index]);
+        // States that a call before has returned stay where they are.
+        auto known = placed.find(state);
+        if (!base) {
+          borrowed = known != placed.end();
+          base = borrowed ? known->second - *offsets.states[index] : space.allocate(offsets.stateBytes);
+        }
+        int64_t offset = *base + *offsets.states[index];
+        if (borrowed != (known != placed.end()) || (borrowed && known->second != offset) || !operand.hasOneUse()) {
+          call.emitError() << "expected the states of '" << call.getCallee()
+                           << "' to be new, or those of one call before, in that order and passed on once; argument #"
+                           << index << " is not";
+          return WalkResult::interrupt();
+        }
+        place(state, offset);
       }
       return WalkResult::advance();
     });

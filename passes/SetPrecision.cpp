@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "passes/Epilogues.h"
 #include "passes/Passes.h"
 #include "passes/WeightUses.h"
 
@@ -90,8 +91,7 @@ struct SetPrecision : public samba::impl::SambaSetPrecisionBase<SetPrecision> {
       return RankedTensorType::get(type.getShape(), type.getElementType(),
                                    QuantAttr::get(&getContext(), 8, quant.getGroup(), 0));
     // Rounding to bf16 pays where the producer can store its result so.
-    bool storesNarrow =
-        isa_and_present<RmsNormOp, SwigluOp, SelectiveScanOp, SlidingWindowAttentionOp>(x.getDefiningOp());
+    bool storesNarrow = x.getDefiningOp() && storesRounded(x.getDefiningOp());
     Type element = linear.getWeight().getType().getElementType();
     bool narrow = quant ? !quantiseRows : element.isBF16();
     return roundActivations && storesNarrow && narrow ? type.clone(BFloat16Type::get(&getContext())) : Type();

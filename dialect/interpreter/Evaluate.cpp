@@ -126,6 +126,15 @@ template <class F> Expected<std::vector<Value<F>>> evaluateSamba(mlir::Operation
         return one(normalised ? scaleColumns(roundedToBf16(op, std::move(*normalised)), in.rows(op.getWeight()))
                               : normalised.takeError());
       })
+      .Case([&](LayerNormOp op) {
+        return one(layerNorm(in.rows(op.getX()), in.rows(op.getWeight()), in.optional(op.getBias()),
+                             F(op.getEps().convertToFloat())));
+      })
+      .Case([&](DifferentialNormOp op) {
+        return one(differentialNorm(in.rows(op.getX()), in.rows(op.getLambda()), in.rows(op.getWeight()),
+                                    in.integers(op.getDepth()).data[0], static_cast<int64_t>(op.getPairs()),
+                                    F(op.getEps().convertToFloat())));
+      })
       .Case([&](LinearOp op) {
         return one(linear(in.rows(op.getX()), in.rows(op.getWeight()), in.optional(op.getBias())));
       })
@@ -155,11 +164,28 @@ template <class F> Expected<std::vector<Value<F>>> evaluateSamba(mlir::Operation
             state = roundedToBf16(op, std::move(state));
         return two(std::move(stepped));
       })
-      .Case([&](SlidingWindowAttentionOp op) {
+      .Case([&](SlidingWindowAttentionOp op) -> Results<F> {
+        Expected<RingShape> ring =
+            RingShape::of(op.getKeyState().getType().getShape(), op.getValueState().getType().getShape()[0]);
+        if (!ring)
+          return ring.takeError();
         return three(slidingWindowAttention(in.rows(op.getQ()), in.rows(op.getK()), in.rows(op.getV()),
                                             in.integers(op.getSegments()), in.integers(op.getPositions()),
-                                            in.states(op.getKeyState()), in.states(op.getValueState()),
-                                            op.getKeyState().getType().getShape(), op.getWindow().has_value()));
+                                            in.states(op.getKeyState()), in.states(op.getValueState()), *ring,
+                                            op.getWindow().has_value()));
+      })
+      .Case([&](CrossAttentionOp op) -> Results<F> {
+        Expected<RingShape> ring =
+            RingShape::of(op.getKeyState().getType().getShape(), op.getValueState().getType().getShape()[0]);
+        if (!ring)
+          return ring.takeError();
+        const StateBatch<F> &keys = in.states(op.getKeyState()), &values = in.states(op.getValueState());
+        Expected<Tensor<F>> result =
+            crossAttention(in.rows(op.getQ()), in.integers(op.getRows()), in.integers(op.getSegments()),
+                           in.integers(op.getPositions()), keys, values, *ring);
+        if (!result)
+          return result.takeError();
+        return three<F>(AttentionOutputs<F>{std::move(*result), keys, values});
       })
       .Default([](mlir::Operation *) -> Results<F> { return makeError("operation not supported"); });
 }

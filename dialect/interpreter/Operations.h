@@ -36,6 +36,15 @@ template <class F> llvm::Expected<Tensor<F>> gatherRows(const Tensor<F> &x, cons
 /// x [T, D], weight [D] or null -> [T, D].
 template <class F> llvm::Expected<Tensor<F>> rmsNorm(const Tensor<F> &x, const Tensor<F> *weight, F eps);
 
+/// x [T, D], weight [D], bias [D] or null -> [T, D].
+template <class F>
+llvm::Expected<Tensor<F>> layerNorm(const Tensor<F> &x, const Tensor<F> &weight, const Tensor<F> *bias, F eps);
+
+/// x [T, H V], lambda [4 P], weight [V] -> [T, H/2 V].
+template <class F>
+llvm::Expected<Tensor<F>> differentialNorm(const Tensor<F> &x, const Tensor<F> &lambda, const Tensor<F> &weight,
+                                           int64_t depth, int64_t pairs, F eps);
+
 /// x [T, K], weight [N, K], bias [N] -> [T, N].
 template <class F>
 llvm::Expected<Tensor<F>> linear(const Tensor<F> &x, const Tensor<F> &weight, const Tensor<F> *bias = nullptr);
@@ -86,19 +95,33 @@ llvm::Expected<Stepped<F>> selectiveScan(const ScanInputs<F> &inputs, const IntT
                                          const StateBatch<F> &state);
 
 template <class F> struct AttentionOutputs {
-  Tensor<F> result; // [T, H P]
+  Tensor<F> result; // [T, H V]
   StateBatch<F> keys;
   StateBatch<F> values;
 };
 
-/// q [T, H P], k and v [T, G P], segments [S+1], positions [S], keys and values rings of `heads` = G heads,
-/// `slots` = W slots and `headDim` = P lanes, [G, W, P]. With `windowed` the window is W; without it W is the capacity
-/// and a position beyond it an error.
+/// The sizes of key and value states: [G, W, P] and [Gv, W, V] with Gv V = G P.
+struct RingShape {
+  int64_t kvHeads, slots, headDim, valueHeads;
+
+  /// `valueHeads` is Gv; 0: as many as key heads.
+  static llvm::Expected<RingShape> of(llvm::ArrayRef<int64_t> keys, int64_t valueHeads = 0);
+  int64_t valueDim() const { return headDim * (kvHeads / valueHeads); }
+};
+
+/// q [T, H P], k and v [T, G P], segments [S+1], positions [S], keys and values rings. With `windowed` the window is W;
+/// without it W is the capacity and a position beyond it an error.
 template <class F>
 llvm::Expected<AttentionOutputs<F>> slidingWindowAttention(const Tensor<F> &q, const Tensor<F> &k, const Tensor<F> &v,
                                                            const IntTensor &segments, const IntTensor &positions,
                                                            const StateBatch<F> &keys, const StateBatch<F> &values,
-                                                           llvm::ArrayRef<int64_t> ringShape, bool windowed);
+                                                           const RingShape &ring, bool windowed);
+
+/// q [R, H P], rows [R], segments [S+1], positions [S], keys and values that are in the rings -> [R, H V].
+template <class F>
+llvm::Expected<Tensor<F>> crossAttention(const Tensor<F> &q, const IntTensor &rows, const IntTensor &segments,
+                                         const IntTensor &positions, const StateBatch<F> &keys,
+                                         const StateBatch<F> &values, const RingShape &ring);
 
 } // namespace samba::reference
 

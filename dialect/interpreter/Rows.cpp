@@ -78,6 +78,70 @@ template <class F> Expected<Tensor<F>> rmsNorm(const Tensor<F> &x, const Tensor<
   return y;
 }
 
+template <class F>
+Expected<Tensor<F>> layerNorm(const Tensor<F> &x, const Tensor<F> &weight, const Tensor<F> *bias, F eps) {
+  if (Error error = checkRank("x", x.shape, 2))
+    return error;
+  int64_t tokens = x.shape[0], width = x.shape[1];
+  if (Error error = checkShape("weight", weight.shape, {width}))
+    return error;
+  if (bias)
+    if (Error error = checkShape("bias", bias->shape, {width}))
+      return error;
+  Tensor<F> y(x.shape);
+  for (int64_t t = 0; t < tokens; ++t) {
+    F sum = 0, squares = 0;
+    for (int64_t j = 0; j < width; ++j)
+      sum += x(t, j);
+    F mean = sum / F(width);
+    for (int64_t j = 0; j < width; ++j)
+      squares += (x(t, j) - mean) * (x(t, j) - mean);
+    F root = std::sqrt(squares / F(width) + eps);
+    for (int64_t i = 0; i < width; ++i)
+      y(t, i) = (x(t, i) - mean) / root * weight.data[i] + (bias ? bias->data[i] : F(0));
+  }
+  return y;
+}
+
+template <class F>
+Expected<Tensor<F>> differentialNorm(const Tensor<F> &x, const Tensor<F> &lambda, const Tensor<F> &weight,
+                                     int64_t depth, int64_t pairs, F eps) {
+  if (Error error = checkRank("x", x.shape, 2))
+    return error;
+  if (Error error = checkRank("weight", weight.shape, 1))
+    return error;
+  if (Error error = checkRank("lambda", lambda.shape, 1))
+    return error;
+  int64_t tokens = x.shape[0], width = x.shape[1], lanes = weight.shape[0], size = lambda.shape[0] / 4;
+  if (pairs < 1 || lanes < 1 || width % (2 * pairs * lanes))
+    return makeError("expected x to have a multiple of {0} heads of {1} lanes, got a width of {2}", 2 * pairs, lanes,
+                     width);
+  if (Error error = checkShape("lambda", lambda.shape, {4 * size}))
+    return error;
+  F first = 0, second = 0;
+  for (int64_t p = 0; p < size; ++p) {
+    first += lambda.data[p] * lambda.data[size + p];
+    second += lambda.data[2 * size + p] * lambda.data[3 * size + p];
+  }
+  F start = F(0.8) - F(0.6) * std::exp(F(-0.3) * F(depth));
+  F factor = std::exp(first) - std::exp(second) + start;
+  Tensor<F> y({tokens, width / 2});
+  std::vector<F> difference(lanes);
+  for (int64_t t = 0; t < tokens; ++t)
+    for (int64_t pair = 0; pair < width / (2 * lanes); ++pair) {
+      int64_t head = pair / pairs * 2 * pairs + pair % pairs;
+      F squares = 0;
+      for (int64_t i = 0; i < lanes; ++i) {
+        difference[i] = x(t, head * lanes + i) - factor * x(t, (head + pairs) * lanes + i);
+        squares += difference[i] * difference[i];
+      }
+      F root = std::sqrt(squares / F(lanes) + eps);
+      for (int64_t i = 0; i < lanes; ++i)
+        y(t, pair * lanes + i) = difference[i] / root * weight.data[i] * (1 - start);
+    }
+  return y;
+}
+
 template <class F> Expected<Tensor<F>> linear(const Tensor<F> &x, const Tensor<F> &weight, const Tensor<F> *bias) {
   if (Error error = checkRank("x", x.shape, 2))
     return error;
@@ -134,6 +198,9 @@ template <class F> Expected<Tensor<F>> quantizeRows(const Tensor<F> &x, int64_t 
   template F toBf16(F);                                                                                                \
   template Expected<Tensor<F>> embedding(const IntTensor &, const Tensor<F> &);                                        \
   template Expected<Tensor<F>> gatherRows(const Tensor<F> &, const IntTensor &);                                       \
+  template Expected<Tensor<F>> layerNorm(const Tensor<F> &, const Tensor<F> &, const Tensor<F> *, F);                  \
+  template Expected<Tensor<F>> differentialNorm(const Tensor<F> &, const Tensor<F> &, const Tensor<F> &, int64_t,      \
+                                                int64_t, F);                                                           \
   template Expected<Tensor<F>> rmsNorm(const Tensor<F> &, const Tensor<F> *, F);                                       \
   template Expected<Tensor<F>> linear(const Tensor<F> &, const Tensor<F> &, const Tensor<F> *);                        \
   template Expected<Tensor<F>> swiglu(const Tensor<F> &, const Tensor<F> &);                                           \

@@ -64,6 +64,14 @@ Fill fillOf(mlir::Value value) {
     auto is = [&](mlir::Value operand) { return operand == use.get(); };
     if (auto norm = dyn_cast<RmsNormOp>(op); norm && is(norm.getWeight()))
       fill = Norm;
+    if (auto norm = dyn_cast<LayerNormOp>(op); norm && is(norm.getWeight()))
+      fill = Norm;
+    if (auto norm = dyn_cast<DifferentialNormOp>(op)) {
+      if (is(norm.getWeight()))
+        fill = Norm;
+      else if (is(norm.getLambda())) // exponentials are taken of their products
+        fill = Matrix;
+    }
     if (auto scan = dyn_cast<SelectiveScanOp>(op)) {
       if (is(scan.getA()))
         fill = Decay;
@@ -122,6 +130,9 @@ Expected<IntTensor> integerInput(mlir::Value argument, const Batch &batch, Rando
       (is(attention.getSegments()) ? segments : positions) = true;
       if (!attention.getWindow())
         capacity = std::min(capacity, attention.getCapacity());
+    } else if (auto attention = dyn_cast<CrossAttentionOp>(op)) {
+      (is(attention.getRows()) ? rows : is(attention.getSegments()) ? segments : positions) = true;
+      capacity = std::min(capacity, attention.getCapacity());
     } else if (isa<CausalConv1dOp, SelectiveScanOp>(op)) {
       segments = true;
     }

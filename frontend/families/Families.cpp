@@ -17,8 +17,9 @@ using namespace llvm;
 using namespace samba;
 
 ArrayRef<const Family *> samba::families() {
-  static const Family *const all[] = {&kFalconMambaFamily, &kJambaFamily,   &kLlamaFamily, &kMambaFamily,
-                                      &kMicrosoftFamily,   &kMistralFamily, &kQwen2Family, &kSambaFamily};
+  static const Family *const all[] = {&kFalconMambaFamily, &kJambaFamily,     &kLlamaFamily,
+                                      &kMambaFamily,       &kMicrosoftFamily, &kMistralFamily,
+                                      &kPhi4FlashFamily,   &kQwen2Family,     &kSambaFamily};
   return all;
 }
 

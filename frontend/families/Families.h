@@ -46,7 +46,7 @@ llvm::Expected<ModelDescription> describeModel(const llvm::json::Object &config,
 llvm::Expected<ModelDescription> describeModel(const Checkpoint &checkpoint, llvm::StringRef config = "");
 
 extern const Family kFalconMambaFamily, kJambaFamily, kLlamaFamily, kMambaFamily, kMicrosoftFamily, kMistralFamily,
-    kQwen2Family, kSambaFamily;
+    kPhi4FlashFamily, kQwen2Family, kSambaFamily;
 
 } // namespace samba
 

@@ -37,22 +37,26 @@ Value scaleInRows(Emitter &e, Value rows, Value group, int64_t kvHeads, int64_t 
   return e.add(e.mul(group, sizeof(float)), scalesOf(quant, kvHeads * headDim));
 }
 
-/// A token's key and value of one head enter the ring: as they are, because they have its type.
+/// A token's key of one head enters the ring, and as many lanes of the values: those of the same columns. They enter as
+/// they are, because they have its type.
 void emitSlotWrite(Emitter &e, const AttentionBuffers &a, const StateBuffer &keys, const StateBuffer &values,
                    Value sequence, Value row, Value group) {
   ArrayRef<int64_t> shape = keys.type.getShape();
-  int64_t slots = shape[1], headDim = shape[2];
+  int64_t slots = shape[1], headDim = shape[2], shared = shape[0] / values.type.getShape()[0];
   Value offset = e.sub(row, e.loadIndex(a.segments, sequence));
   Value slot = e.remainder(e.add(e.loadIndex(a.positions, sequence), offset), slots);
   Value groupColumn = e.mul(group, headDim);
-  for (auto [rows, state] : {std::pair(a.k, &keys), std::pair(a.v, &values)}) {
-    Value ring = state->slice(e, sequence), source = rows;
+  auto write = [&](Value rows, const StateBuffer &state, Value head, Value firstLane) {
+    Value ring = state.slice(e, sequence);
     e.strips(headDim, e.target.lanes(), [&](Value column, int64_t lanes) {
-      e.store(e.loadRaw(source, {row, e.add(groupColumn, column)}, lanes), ring, {group, slot, column});
+      e.store(e.loadRaw(rows, {row, e.add(groupColumn, column)}, lanes), ring, {head, slot, e.add(firstLane, column)});
     });
+    // Integers are never shared by several heads, so a head has one scale.
     if (Value scale = scaleInRows(e, rows, group, shape[0], headDim))
-      e.store(e.loadRaw(source, {row, scale}, sizeof(float)), ring, {group, slot, e.index(headDim)});
-  }
+      e.store(e.loadRaw(rows, {row, scale}, sizeof(float)), ring, {head, slot, e.index(headDim)});
+  };
+  write(a.k, keys, group, e.index(0));
+  write(a.v, values, e.divFloor(group, shared), e.mul(e.remainder(group, shared), headDim));
 }
 
 /// Of each segment of several tokens the last `slots` ones enter the ring. Tokens that are alone have done so.
@@ -76,18 +80,27 @@ void emitRingWrite(Emitter &e, const AttentionBuffers &a, const StateBuffer &key
   });
 }
 
+/// Keys or values by their positions.
+KeySource ringSource(Emitter &e, Value memory, Value head, StateType ring) {
+  int64_t slots = ring.getShape()[1];
+  return {[&e, head, slots](Value j) { return SmallVector<Value>{head, e.remainder(j, slots)}; }, memory, e.index(0),
+          e.index(ring.getShape()[2])};
+}
+
 void emitQueries(Emitter &e, const AttentionBuffers &a, const StateBuffer &keys, const StateBuffer &values) {
-  ArrayRef<int64_t> ring = keys.type.getShape();
-  int64_t kvHeads = ring[0], slots = ring[1], headDim = ring[2];
+  ArrayRef<int64_t> shape = keys.type.getShape();
+  int64_t kvHeads = shape[0], slots = shape[1], headDim = shape[2], valueDim = values.type.getShape()[2];
   int64_t heads = cast<MemRefType>(a.q.getType()).getDimSize(1) / headDim;
   int64_t blockRows = AttentionTile::queriesOf(e.target);
-  AttentionTile tile(e, headDim, !keys.type.getElementType().isF32());
+  AttentionTile tile(e, headDim, valueDim, !keys.type.getElementType().isF32());
   Value rows = e.rows(a.q);
   Value blocks = e.divFloor(e.add(rows, blockRows - 1), blockRows);
   e.parallel({blocks, e.index(heads)}, [&](ValueRange item) {
     Value blockBegin = e.mul(item[0], blockRows);
     Value blockEnd = e.minimum(rows, e.add(blockBegin, blockRows));
-    Value head = e.mul(item[1], headDim), group = e.divFloor(item[1], heads / kvHeads);
+    QueryHead head{e.mul(item[1], headDim), e.mul(item[1], valueDim), headDim, valueDim};
+    Value group = e.divFloor(item[1], heads / kvHeads);
+    Value valueHead = e.divFloor(group, kvHeads / values.type.getShape()[0]);
     Value first = findSegment(e, a.segments, blockBegin);
     Value last = findSegment(e, a.segments, e.sub(blockEnd, e.index(1)));
     e.loop(first, e.add(last, 1), 1, [&](Value sequence) {
@@ -97,25 +110,26 @@ void emitQueries(Emitter &e, const AttentionBuffers &a, const StateBuffer &keys,
       block.count = e.sub(e.minimum(blockEnd, end), block.firstRow);
       block.segmentBegin = begin;
       block.carried = e.loadIndex(a.positions, sequence);
-      block.firstColumn = head;
+      block.head = head;
       block.window = a.windowed ? slots : 0;
       Value keyRing = keys.slice(e, sequence), valueRing = values.slice(e, sequence);
-      auto fromRing = [&](Value memory) -> KeySource {
-        return {[&e, group, slots](Value j) { return SmallVector<Value>{group, e.remainder(j, slots)}; }, memory,
-                e.index(0), e.index(headDim)};
-      };
-      auto fromRows = [&](Value memory) -> KeySource {
-        return {[](Value j) { return SmallVector<Value>{j}; }, memory, e.mul(group, headDim),
+      KeyRange ring{ringSource(e, keyRing, group, keys.type), ringSource(e, valueRing, valueHead, values.type)};
+      auto fromRows = [&](Value memory, Value column) -> KeySource {
+        return {[](Value j) { return SmallVector<Value>{j}; }, memory, column,
                 scaleInRows(e, memory, group, kvHeads, headDim)};
       };
-      SmallVector<KeyRange> ranges{{fromRing(keyRing), fromRing(valueRing)}, {fromRows(a.k), fromRows(a.v)}};
+      KeyRange own{fromRows(a.k, e.mul(group, headDim)), fromRows(a.v, e.mul(valueHead, valueDim))};
       e.whenElse(
           e.less(block.count, e.index(AttentionTile::kFewestQueries)),
           [&] {
-            e.loop(e.index(0), block.count, 1,
-                   [&](Value i) { emitAttentionRow(e, a, block, e.add(block.firstRow, i), ranges, headDim); });
+            e.loop(e.index(0), block.count, 1, [&](Value i) {
+              Value row = e.add(block.firstRow, i);
+              KeyBounds bounds = keysOf(e, block, row, row);
+              emitAttentionRow(e, a.q, a.result, head, row,
+                               {{bounds.ringBegin, bounds.ringEnd, ring}, {bounds.rowBegin, bounds.rowEnd, own}});
+            });
           },
-          [&] { tile.emit(a, block, ranges); });
+          [&] { tile.emit(a, block, {ring, own}); });
       // The key that a token alone replaces is just out of its sight, so nobody reads the slot.
       Value firstOfGroup = e.equal(e.remainder(item[1], heads / kvHeads), e.index(0));
       e.when(e.equal(e.sub(end, begin), e.index(1)),
@@ -135,6 +149,25 @@ void samba::emitAttention(Emitter &e, const AttentionBuffers &buffers, const Sta
     e.loopInfo = describeCondition(e.loopInfo, "tokens", 1);
   }
   emitRingWrite(e, buffers, keys, values);
+}
+
+// The rows may stand in any order, so each is on its own.
+void samba::emitCrossAttention(Emitter &e, const CrossAttentionBuffers &a, const StateBuffer &keys,
+                               const StateBuffer &values) {
+  ArrayRef<int64_t> shape = keys.type.getShape();
+  int64_t kvHeads = shape[0], slots = shape[1], headDim = shape[2], valueDim = values.type.getShape()[2];
+  int64_t heads = cast<MemRefType>(a.q.getType()).getDimSize(1) / headDim;
+  e.parallel({e.rows(a.q), e.index(heads)}, [&](ValueRange item) {
+    QueryHead head{e.mul(item[1], headDim), e.mul(item[1], valueDim), headDim, valueDim};
+    Value group = e.divFloor(item[1], heads / kvHeads);
+    Value valueHead = e.divFloor(group, kvHeads / values.type.getShape()[0]);
+    Value row = e.loadIndex(a.rows, item[0]), sequence = findSegment(e, a.segments, row);
+    Value offset = e.sub(row, e.loadIndex(a.segments, sequence));
+    Value end = e.add(e.add(e.loadIndex(a.positions, sequence), offset), 1);
+    KeyRange ring{ringSource(e, keys.slice(e, sequence), group, keys.type),
+                  ringSource(e, values.slice(e, sequence), valueHead, values.type)};
+    emitAttentionRow(e, a.q, a.result, head, item[0], {{e.index(0), end, ring}});
+  });
 }
 
 KeyBounds samba::keysOf(Emitter &e, const QueryBlock &block, Value firstRow, Value lastRow) {

@@ -20,15 +20,17 @@ constexpr int64_t kKeysPerBlock = 16;
 /// One query head of one token.
 class QueryEmitter {
 public:
-  QueryEmitter(Emitter &e, int64_t headDim) : e(e), strips(Emitter::stripList(headDim, e.target.lanes())) {}
+  QueryEmitter(Emitter &e, const QueryHead &head)
+      : e(e), head(head), strips(Emitter::stripList(head.headDim, e.target.lanes())),
+        valueStrips(Emitter::stripList(head.valueDim, e.target.lanes())) {}
 
   /// Loads the query, scaled so that scores are exponents of two.
-  void start(Value q, Value row, Value firstColumn, int64_t headDim) {
-    double scale = kLog2E / std::sqrt(double(headDim));
+  void start(Value q, Value row) {
+    double scale = kLog2E / std::sqrt(double(head.headDim));
     for (auto [column, lanes] : strips)
-      query.push_back(e.mulf(e.load(q, {row, e.add(firstColumn, column)}, lanes), e.splat(scale, lanes)));
+      query.push_back(e.mulf(e.load(q, {row, e.add(head.column, column)}, lanes), e.splat(scale, lanes)));
     running = {e.scalar(kLowest), e.scalar(0)};
-    for (auto [column, lanes] : strips)
+    for (auto [column, lanes] : valueStrips)
       running.push_back(e.splat(0, lanes));
   }
 
@@ -53,7 +55,7 @@ public:
       SmallVector<Value> next{top, e.fma(carried[1], correction, e.sum(weights))};
       if (range.values.isQuantised())
         weights = e.mulf(weights, scalesOf(range.values, keys));
-      for (auto [s, strip] : llvm::enumerate(strips)) {
+      for (auto [s, strip] : llvm::enumerate(valueStrips)) {
         auto [column, lanes] = strip;
         Value sum = e.mulf(carried[2 + s], e.broadcast(correction, lanes));
         for (int64_t i = 0; i < kKeysPerBlock; ++i)
@@ -65,11 +67,11 @@ public:
     });
   }
 
-  void finish(Value result, Value row, Value firstColumn) {
+  void finish(Value result, Value row) {
     Value scale = e.divf(e.scalar(1), running[1]);
-    for (auto [s, strip] : llvm::enumerate(strips)) {
+    for (auto [s, strip] : llvm::enumerate(valueStrips)) {
       auto [column, lanes] = strip;
-      e.store(e.mulf(running[2 + s], e.broadcast(scale, lanes)), result, {row, e.add(firstColumn, column)});
+      e.store(e.mulf(running[2 + s], e.broadcast(scale, lanes)), result, {row, e.add(head.resultColumn, column)});
     }
   }
 
@@ -107,7 +109,8 @@ private:
   Value select(Value condition, Value x, Value y) { return arith::SelectOp::create(e.b, e.loc, condition, x, y); }
 
   Emitter &e;
-  SmallVector<std::pair<int64_t, int64_t>> strips;
+  const QueryHead &head;
+  SmallVector<std::pair<int64_t, int64_t>> strips, valueStrips;
   SmallVector<Value> query;
   SmallVector<Value> running; // largest score, sum of weights, weighted sum of values by strips
 };
@@ -132,12 +135,11 @@ Value KeySource::loadScale(Emitter &e, Value j) const {
   return e.extract(e.bitcast(e.loadRaw(memory, indices, sizeof(float)), e.b.getF32Type()), 0);
 }
 
-void samba::emitAttentionRow(Emitter &e, const AttentionBuffers &buffers, const QueryBlock &block, Value row,
-                             ArrayRef<KeyRange> ranges, int64_t headDim) {
-  KeyBounds bounds = keysOf(e, block, row, row);
-  QueryEmitter query(e, headDim);
-  query.start(buffers.q, row, block.firstColumn, headDim);
-  query.attend(bounds.ringBegin, bounds.ringEnd, ranges[0]);
-  query.attend(bounds.rowBegin, bounds.rowEnd, ranges[1]);
-  query.finish(buffers.result, row, block.firstColumn);
+void samba::emitAttentionRow(Emitter &e, Value q, Value result, const QueryHead &head, Value row,
+                             ArrayRef<SeenKeys> seen) {
+  QueryEmitter query(e, head);
+  query.start(q, row);
+  for (const SeenKeys &keys : seen)
+    query.attend(keys.begin, keys.end, keys.range);
+  query.finish(result, row);
 }

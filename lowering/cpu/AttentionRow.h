@@ -34,13 +34,19 @@ struct KeyRange {
   KeySource keys, values;
 };
 
+/// One head of queries: where it and its result begin in a row, and their lanes.
+struct QueryHead {
+  mlir::Value column, resultColumn;
+  int64_t headDim = 0, valueDim = 0;
+};
+
 /// Rows of one sequence, and one of their heads.
 struct QueryBlock {
   mlir::Value firstRow, count; // `count` rows from `firstRow` on
   mlir::Value segmentBegin;    // the first row of the sequence's segment
   mlir::Value carried;         // tokens of the sequence before this step
-  mlir::Value firstColumn;     // of the head, in q and the result
-  int64_t window = 0;          // 0: all tokens
+  QueryHead head;
+  int64_t window = 0; // 0: all tokens
 };
 
 /// The keys that some query of the rows `firstRow .. lastRow` sees: positions `ringBegin .. ringEnd-1` in the ring
@@ -50,9 +56,15 @@ struct KeyBounds {
 };
 KeyBounds keysOf(Emitter &e, const QueryBlock &block, mlir::Value firstRow, mlir::Value lastRow);
 
-/// Attention of the query in `row`: vectors run along the head.
-void emitAttentionRow(Emitter &e, const AttentionBuffers &buffers, const QueryBlock &block, mlir::Value row,
-                      mlir::ArrayRef<KeyRange> ranges, int64_t headDim);
+/// The keys numbered `begin .. end-1` of a range; none if begin >= end.
+struct SeenKeys {
+  mlir::Value begin, end;
+  KeyRange range;
+};
+
+/// Attention of the query in `row`, to keys in the order given: vectors run along the head.
+void emitAttentionRow(Emitter &e, mlir::Value q, mlir::Value result, const QueryHead &head, mlir::Value row,
+                      mlir::ArrayRef<SeenKeys> seen);
 
 } // namespace samba
 

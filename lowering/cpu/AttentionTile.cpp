@@ -22,8 +22,8 @@ enum { kTop = 0, kTotal = 1, kCorrection = 2 };
 
 } // namespace
 
-AttentionTile::AttentionTile(Emitter &e, int64_t headDim, bool narrow)
-    : e(e), headDim(headDim), queries(queriesOf(e.target)), lanes(e.target.lanes()) {
+AttentionTile::AttentionTile(Emitter &e, int64_t headDim, int64_t valueDim, bool narrow)
+    : e(e), headDim(headDim), valueDim(valueDim), queries(queriesOf(e.target)), lanes(e.target.lanes()) {
   // At the start of the function: memory of the stack that is reserved in a loop would be reserved again and again.
   OpBuilder::InsertionGuard guard(e.b);
   auto function = e.b.getInsertionBlock()->getParentOp()->getParentOfType<func::FuncOp>();
@@ -36,10 +36,10 @@ AttentionTile::AttentionTile(Emitter &e, int64_t headDim, bool narrow)
   };
   panel = reserve(headDim, queries);
   scores = reserve(kKeysPerBlock, queries);
-  sums = reserve(queries, headDim);
+  sums = reserve(queries, valueDim);
   running = reserve(3, queries);
   if (narrow)
-    wide = reserve(kKeysPerBlock, headDim);
+    wide = reserve(kKeysPerBlock, std::max(headDim, valueDim));
 }
 
 void AttentionTile::packQueries(Value q, const QueryBlock &block) {
@@ -51,12 +51,12 @@ void AttentionTile::packQueries(Value q, const QueryBlock &block) {
         [&] {
           Value row = e.add(block.firstRow, lane);
           e.loop(e.index(0), e.index(headDim), 1, [&](Value p) {
-            Value element = e.loadScalar(q, {row, e.add(block.firstColumn, p)});
+            Value element = e.loadScalar(q, {row, e.add(block.head.column, p)});
             e.storeScalar(e.mulf(element, scale), panel, {p, lane});
           });
         },
         [&] { e.loop(e.index(0), e.index(headDim), 1, [&](Value p) { e.storeScalar(zero, panel, {p, lane}); }); });
-    e.strips(headDim, lanes, [&](Value column, int64_t n) { e.store(e.splat(0, n), sums, {lane, column}); });
+    e.strips(valueDim, lanes, [&](Value column, int64_t n) { e.store(e.splat(0, n), sums, {lane, column}); });
   });
   for (int64_t lane = 0; lane < queries; lane += lanes) {
     e.store(e.splat(kLowest, lanes), running, {e.index(kTop), e.index(lane)});
@@ -141,7 +141,7 @@ void AttentionTile::weighKeys(Value count) {
 void AttentionTile::addValues(Value firstKey, Value count, const KeySource &values) {
   int64_t rows = e.target.tileRows;
   e.loop(e.index(0), e.index(queries), rows, [&](Value query) {
-    e.strips(headDim, 2 * lanes, [&](Value column, int64_t width) {
+    e.strips(valueDim, 2 * lanes, [&](Value column, int64_t width) {
       auto parts = Emitter::stripList(width, lanes);
       SmallVector<Value> tile;
       for (int64_t r = 0; r < rows; ++r) {
@@ -171,12 +171,12 @@ void AttentionTile::addValues(Value firstKey, Value count, const KeySource &valu
   });
 }
 
-KeySource AttentionTile::widen(const KeySource &source, Value block, Value count) {
+KeySource AttentionTile::widen(const KeySource &source, int64_t width, Value block, Value count) {
   if (!source.isNarrow())
     return source;
   e.loop(e.index(0), count, 1, [&](Value key) {
     Value j = e.add(block, key), scale = source.isQuantised() ? source.loadScale(e, j) : Value();
-    e.strips(headDim, lanes, [&](Value column, int64_t n) {
+    e.strips(width, lanes, [&](Value column, int64_t n) {
       Value values = source.load(e, j, column, n);
       e.store(scale ? e.mulf(values, e.broadcast(scale, n)) : values, wide, {key, column});
     });
@@ -188,20 +188,20 @@ void AttentionTile::attend(Value lower, Value upper, Value diagonal, int64_t win
   Value last = e.sub(upper, e.index(1));
   e.loop(lower, upper, kKeysPerBlock, [&](Value block) {
     Value count = e.minimum(e.index(kKeysPerBlock), e.sub(upper, block));
-    KeySource keys = widen(range.keys, block, count);
+    KeySource keys = widen(range.keys, headDim, block, count);
     e.loop(block, e.add(block, count), e.target.tileRows,
            [&](Value key) { scoreKeys(key, last, block, diagonal, upper, window, keys); });
     weighKeys(count);
-    addValues(block, count, widen(range.values, block, count));
+    addValues(block, count, widen(range.values, valueDim, block, count));
   });
 }
 
 void AttentionTile::finish(Value result, const QueryBlock &block) {
   e.loop(e.index(0), block.count, 1, [&](Value lane) {
     Value scale = e.divf(e.scalar(1), e.loadScalar(running, {e.index(kTotal), lane}));
-    e.strips(headDim, 2 * lanes, [&](Value column, int64_t n) {
+    e.strips(valueDim, 2 * lanes, [&](Value column, int64_t n) {
       Value sum = e.mulf(e.load(sums, {lane, column}, n), e.broadcast(scale, n));
-      e.store(sum, result, {e.add(block.firstRow, lane), e.add(block.firstColumn, column)});
+      e.store(sum, result, {e.add(block.firstRow, lane), e.add(block.head.resultColumn, column)});
     });
   });
 }

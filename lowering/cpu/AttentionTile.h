@@ -26,7 +26,7 @@ public:
 
   /// Reserves the scratch memory at the start of the function that is being built. Narrow keys and values need more:
   /// a block of them is widened at a time.
-  AttentionTile(Emitter &e, int64_t headDim, bool narrow);
+  AttentionTile(Emitter &e, int64_t headDim, int64_t valueDim, bool narrow);
 
   void emit(const AttentionBuffers &buffers, const QueryBlock &block, mlir::ArrayRef<KeyRange> ranges);
 
@@ -39,18 +39,18 @@ private:
   void scoreKeys(Value firstKey, Value lastKey, Value blockBegin, Value diagonal, Value upper, int64_t window,
                  const KeySource &keys);
   /// The numbers `block .. block+count-1` as f32.
-  KeySource widen(const KeySource &source, Value block, Value count);
+  KeySource widen(const KeySource &source, int64_t width, Value block, Value count);
   void weighKeys(Value count);
   void addValues(Value firstKey, Value count, const KeySource &values);
   void finish(Value result, const QueryBlock &block);
 
   Emitter &e;
-  int64_t headDim, queries, lanes;
+  int64_t headDim, valueDim, queries, lanes;
   Value panel;   // [P, queries]: the scaled queries, transposed
   Value scores;  // [keys per block, queries]
-  Value sums;    // [queries, P]
+  Value sums;    // [queries, V]
   Value running; // [3, queries]: largest score, sum of weights, correction of the sums so far
-  Value wide;    // [keys per block, P]: narrow keys, and then values; null if there are none
+  Value wide;    // [keys per block, P or V]: narrow keys, and then values; null if there are none
 };
 
 } // namespace samba

@@ -68,7 +68,7 @@ LogicalResult FunctionLowering::createPrivate() {
   ArgumentOffsets offsets = relativeOffsets(source);
   for (auto [i, argument] : llvm::enumerate(source.getArguments()))
     if (!offsets.weights[i] && !offsets.states[i])
-      types.push_back(memoryType(argument));
+      types.push_back(argument.getType().isIndex() ? argument.getType() : memoryType(argument));
   for (Type type : source.getResultTypes())
     if (auto tensor = dyn_cast<RankedTensorType>(type))
       types.push_back(memoryType(tensor));
@@ -247,6 +247,10 @@ LogicalResult FunctionLowering::lowerCall(func::CallOp call) {
       weightBase = std::exchange(seenWeight, true) ? weightBase : weight->second;
     } else {
       Value memory = buffers.lookup(operand);
+      if (operand.getType().isIndex()) {
+        tensors.push_back(memory);
+        continue;
+      }
       auto dense = memoryType(operand);
       if (memory.getType() != dense)
         return call.emitOpError() << "expected a dense argument, got a slice of columns";

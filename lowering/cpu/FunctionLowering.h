@@ -13,7 +13,8 @@
 //   weights  memref<?xi8>     the artefact's weights
 //   arena    memref<?xi8>     scratch memory
 //   arenaRows, arenaBase, weightBase, stateBase : index
-//   a memref for each argument that is neither weight nor state, then one for each result that is not a state.
+//   a memref (an index for an index) for each argument that is neither weight nor state, then a memref for each
+//   result that is not a state.
 //
 //===----------------------------------------------------------------------===//
 
@@ -80,12 +81,13 @@ private:
   /// One product, or two of the same rows for a gate, from the given columns on; `residual` may be null.
   mlir::LogicalResult lowerProducts(mlir::ArrayRef<LinearOp> linears, mlir::ArrayRef<int64_t> columns,
                                     mlir::Value residual, mlir::Value result);
-  void lowerNorm(RmsNormOp norm);
+  void lowerNorm(mlir::Operation *norm);
   mlir::LogicalResult lowerSlicesOf(mlir::Value value);
   mlir::LogicalResult lowerRotations(RotaryOp rotary);
   void lowerConvolution(CausalConv1dOp conv);
   void lowerScan(SelectiveScanOp scan);
   void lowerAttention(SlidingWindowAttentionOp attention);
+  void lowerCrossAttention(CrossAttentionOp attention);
   mlir::LogicalResult expectLayout(mlir::Operation *op, llvm::StringRef what, mlir::Value weight, LayoutKind kind);
 
   mlir::func::FuncOp source;
@@ -93,7 +95,7 @@ private:
   Emitter e;
   Frame frame;
   mlir::SmallVector<mlir::Value> resultBuffers;           // by result number; null for states
-  llvm::DenseMap<mlir::Value, mlir::Value> buffers;       // rows and vectors -> memref
+  llvm::DenseMap<mlir::Value, mlir::Value> buffers;       // rows and vectors -> memref; an index is itself
   llvm::DenseMap<mlir::Value, mlir::Value> weightOffsets; // weights -> byte offset
   llvm::DenseMap<mlir::Value, StateBuffer> stateSlots;    // states
   llvm::StringRef kernelName;                             // of the kernel that is being lowered; else empty

@@ -19,6 +19,7 @@
 #include "dialect/Samba.h"
 #include "lowering/cpu/Emitter.h"
 #include "passes/Epilogues.h"
+#include <functional>
 
 namespace samba {
 
@@ -32,16 +33,23 @@ struct StateBuffer {
   mlir::Value slice(Emitter &e, mlir::Value sequence) const;
 };
 
-/// Rows.cpp; the weight of a norm may be null.
+/// Rows.cpp
 void emitEmbedding(Emitter &e, mlir::Value tokens, mlir::Value table, mlir::Attribute encoding, mlir::Value result);
 void emitGatherRows(Emitter &e, mlir::Value x, mlir::Value rows, mlir::Value result);
 void emitCopy(Emitter &e, mlir::Value x, mlir::Value result);
-void emitRmsNorm(Emitter &e, mlir::Value x, mlir::Value weight, double eps, bool roundNormalised, mlir::Value result);
-/// The same into `result` of many rows, or, of at most kPrologueRows, into memory of each thread. Returns what is read.
-mlir::Value emitRmsNormPrologue(Emitter &e, mlir::Value x, mlir::Value weight, double eps, bool roundNormalised,
-                                mlir::Value result);
 void emitSwiglu(Emitter &e, mlir::Value gate, mlir::Value up, mlir::Value result);
 void emitAdd(Emitter &e, mlir::Value x, mlir::Value y, mlir::Value result);
+
+/// Norms.cpp: computes the row number `row` of a norm into that of `result`.
+using EmitNormOfRow = std::function<void(mlir::Value row, mlir::Value result)>;
+/// The weight of samba.rms_norm and the bias of samba.layer_norm may be null.
+EmitNormOfRow rmsNorm(Emitter &e, mlir::Value x, mlir::Value weight, double eps, bool roundNormalised);
+EmitNormOfRow layerNorm(Emitter &e, mlir::Value x, mlir::Value weight, mlir::Value bias, double eps);
+EmitNormOfRow differentialNorm(Emitter &e, mlir::Value x, mlir::Value lambda, mlir::Value weight, mlir::Value depth,
+                               int64_t pairs, double eps);
+void emitNorm(Emitter &e, mlir::Value rows, const EmitNormOfRow &emitRow, mlir::Value result);
+/// The same into `result` of many rows, or, of at most kPrologueRows, into memory of each thread. Returns what is read.
+mlir::Value emitNormPrologue(Emitter &e, mlir::Value rows, const EmitNormOfRow &emitRow, mlir::Value result);
 
 /// Panels of a weight whose product with the rows is wanted.
 struct LinearPart {
@@ -106,6 +114,12 @@ struct AttentionBuffers {
   bool windowed = true;
 };
 void emitAttention(Emitter &e, const AttentionBuffers &buffers, const StateBuffer &keys, const StateBuffer &values);
+
+struct CrossAttentionBuffers {
+  mlir::Value q, rows, segments, positions, result;
+};
+void emitCrossAttention(Emitter &e, const CrossAttentionBuffers &buffers, const StateBuffer &keys,
+                        const StateBuffer &values);
 
 /// The sequence that owns a row: the first `s` with `segments[s + 1] > row` (Rows.cpp).
 mlir::Value findSegment(Emitter &e, mlir::Value segments, mlir::Value row);

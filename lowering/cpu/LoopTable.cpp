@@ -40,8 +40,14 @@ DictionaryAttr samba::describeLoops(Operation *op, StringRef name) {
                                       {"flops", b.getI64IntegerAttr(cost.flops)},
                                       {"exps", b.getI64IntegerAttr(cost.exps)},
                                       {"weight_bytes", b.getI64IntegerAttr(weightBytes)}};
+  auto perKey = [&](auto attention) {
+    int64_t lanes = attention.getHeadDim() + attention.getValueDim();
+    entries.emplace_back("flops_per_key", b.getI64IntegerAttr(2 * attention.getNumHeads() * lanes));
+  };
   if (auto attention = dyn_cast<SlidingWindowAttentionOp>(op))
-    entries.emplace_back("flops_per_key", b.getI64IntegerAttr(4 * attention.getNumHeads() * attention.getHeadDim()));
+    perKey(attention);
+  else if (auto attention = dyn_cast<CrossAttentionOp>(op))
+    perKey(attention);
   return b.getDictionaryAttr(entries);
 }
 

@@ -44,7 +44,11 @@ LogicalResult FunctionLowering::lowerOp(Operation *op) {
       .Case([&](YieldOp) { return success(); })
       // Sizes of slices: the lowering of a slice knows them from its source.
       .Case([&](tensor::DimOp) { return success(); })
-      .Case([&](arith::ConstantOp) { return success(); })
+      .Case([&](arith::ConstantOp op) {
+        if (op.getType().isIndex())
+          buffers[op.getResult()] = e.index(cast<IntegerAttr>(op.getValue()).getInt());
+        return success();
+      })
       .Case([&](LoadWeightOp load) -> LogicalResult {
         auto weight = SymbolTable::lookupNearestSymbolFrom<WeightOp>(load, load.getWeightAttr());
         if (!weight || !weight.getOffset())
@@ -65,7 +69,7 @@ LogicalResult FunctionLowering::lowerOp(Operation *op) {
         emitGatherRows(e, buffer(op.getX()), rows, destination(op.getResult(), e.rows(rows)));
         return success();
       })
-      .Case([&](RmsNormOp op) {
+      .Case<RmsNormOp, LayerNormOp, DifferentialNormOp>([&](Operation *op) {
         lowerNorm(op);
         return success();
       })
@@ -125,6 +129,12 @@ LogicalResult FunctionLowering::lowerOp(Operation *op) {
       })
       .Case([&](SlidingWindowAttentionOp op) {
         lowerAttention(op);
+        return success();
+      })
+      .Case([&](CrossAttentionOp op) -> LogicalResult {
+        if (!op.getKeyState().getType().getElementType().isF32())
+          return op.emitOpError() << "expected key and value states of f32, got " << op.getKeyState().getType();
+        lowerCrossAttention(op);
         return success();
       })
       .Default([&](Operation *op) { return op->emitOpError() << "has no lowering to the CPU"; });
@@ -193,19 +203,30 @@ LogicalResult FunctionLowering::lowerSwiglu(SwigluOp swiglu) {
   return success();
 }
 
-void FunctionLowering::lowerNorm(RmsNormOp norm) {
-  Value x = buffer(norm.getX()), weight = buffer(norm.getWeight());
-  double eps = norm.getEps().convertToDouble();
-  bool roundNormalised = norm->hasAttr(kRoundNormalised);
-  Value to = destination(norm.getResult(), e.rows(x));
+void FunctionLowering::lowerNorm(Operation *op) {
+  Value x = buffer(op->getOperand(0)), rows = e.rows(x), result = op->getResult(0);
+  EmitNormOfRow emitRow =
+      llvm::TypeSwitch<Operation *, EmitNormOfRow>(op)
+          .Case([&](RmsNormOp norm) {
+            return rmsNorm(e, x, buffer(norm.getWeight()), norm.getEps().convertToDouble(),
+                           norm->hasAttr(kRoundNormalised));
+          })
+          .Case([&](LayerNormOp norm) {
+            return layerNorm(e, x, buffer(norm.getWeight()), buffer(norm.getBias()), norm.getEps().convertToDouble());
+          })
+          .Case([&](DifferentialNormOp norm) {
+            return differentialNorm(e, x, buffer(norm.getLambda()), buffer(norm.getWeight()), buffer(norm.getDepth()),
+                                    norm.getPairs(), norm.getEps().convertToDouble());
+          });
+  Value to = destination(result, rows);
   // Results of a function are written where the caller wants them.
-  if (!isPrologue(norm) || !cast<MemRefType>(to.getType()).getLayout().isIdentity())
-    return emitRmsNorm(e, x, weight, eps, roundNormalised, to);
+  if (!isPrologue(op) || !cast<MemRefType>(to.getType()).getLayout().isIdentity())
+    return emitNorm(e, rows, emitRow, to);
   e.loopInfo = describeCondition(e.loopInfo, "rows", kPrologueRows);
-  Value rows = emitRmsNormPrologue(e, x, weight, eps, roundNormalised, to);
-  buffers[norm.getResult()] = rows;
-  if (arith::TruncFOp rounding = fusedRounding(norm.getResult()))
-    buffers[rounding.getResult()] = rows;
+  Value own = emitNormPrologue(e, rows, emitRow, to);
+  buffers[result] = own;
+  if (arith::TruncFOp rounding = fusedRounding(result))
+    buffers[rounding.getResult()] = own;
 }
 
 /// A view that stands later in the block than its first reader.
@@ -285,6 +306,20 @@ void FunctionLowering::lowerAttention(SlidingWindowAttentionOp attention) {
   b.windowed = attention.getWindow().has_value();
   b.result = destination(attention.getResult(), e.rows(b.q));
   emitAttention(e, b, keys, values);
+  stateSlots[attention.getNewKeyState()] = keys;
+  stateSlots[attention.getNewValueState()] = values;
+}
+
+void FunctionLowering::lowerCrossAttention(CrossAttentionOp attention) {
+  StateBuffer keys = stateSlots.lookup(attention.getKeyState());
+  StateBuffer values = stateSlots.lookup(attention.getValueState());
+  CrossAttentionBuffers b;
+  b.q = buffer(attention.getQ());
+  b.rows = buffer(attention.getRows());
+  b.segments = buffer(attention.getSegments());
+  b.positions = buffer(attention.getPositions());
+  b.result = destination(attention.getResult(), e.rows(b.q));
+  emitCrossAttention(e, b, keys, values);
   stateSlots[attention.getNewKeyState()] = keys;
   stateSlots[attention.getNewValueState()] = values;
 }

@@ -51,6 +51,49 @@ func.func @rms_norm(%x: tensor<?x32xf32>, %weight: tensor<32xf32>) -> tensor<?x3
   return %0 : tensor<?x32xf32>
 }
 
+// CHECK-LABEL: func.func @layer_norm
+func.func @layer_norm(%x: tensor<?x32xf32>, %weight: tensor<32xf32>) -> (tensor<?x32xf32>, tensor<?x32xf32>) {
+  // CHECK: samba.layer_norm %{{[a-z0-9]+}}, %{{[a-z0-9]+}} {eps = 9.99999974E-6 : f32} : tensor<?x32xf32>, tensor<32xf32>
+  %0 = samba.layer_norm %x, %weight {eps = 1.0e-5 : f32} : tensor<?x32xf32>, tensor<32xf32>
+  // CHECK: samba.layer_norm %{{.*}}, %{{.*}} bias %{{.*}} : tensor<32xf32> {eps = 9.99999974E-6 : f32} : tensor<?x32xf32>, tensor<32xf32>
+  %1 = samba.layer_norm %x, %weight bias %weight : tensor<32xf32> {eps = 1.0e-5 : f32} : tensor<?x32xf32>, tensor<32xf32>
+  return %0, %1 : tensor<?x32xf32>, tensor<?x32xf32>
+}
+
+// CHECK-LABEL: func.func @differential_norm
+func.func @differential_norm(%x: tensor<?x64xf32>, %lambda: tensor<16xf32>, %weight: tensor<8xf32>, %depth: index)
+    -> tensor<?x32xf32> {
+  // CHECK: samba.differential_norm %{{.*}}, %{{.*}}, %{{.*}} depth %{{.*}} pairs 2 {eps = 9.99999974E-6 : f32} : tensor<?x64xf32>, tensor<16xf32>, tensor<8xf32> -> tensor<?x32xf32>
+  %0 = samba.differential_norm %x, %lambda, %weight depth %depth pairs 2 {eps = 1.0e-5 : f32}
+    : tensor<?x64xf32>, tensor<16xf32>, tensor<8xf32> -> tensor<?x32xf32>
+  return %0 : tensor<?x32xf32>
+}
+
+// CHECK-LABEL: func.func @wide_values
+func.func @wide_values(%q: tensor<?x64xf32>, %k: tensor<?x32xf32>, %rows: tensor<?xi64>, %segments: tensor<?xi64>,
+    %positions: tensor<?xi64>, %keys: !samba.state<4x16x8xf32>, %values: !samba.state<2x16x16xf32>)
+    -> (tensor<?x128xf32>, tensor<?x128xf32>, !samba.state<4x16x8xf32>, !samba.state<2x16x16xf32>) {
+  // CHECK: samba.sliding_window_attention {{.*}} : tensor<?x64xf32>, tensor<?x32xf32>, tensor<?xi64>, tensor<?xi64>, !samba.state<4x16x8xf32>, !samba.state<2x16x16xf32> -> tensor<?x128xf32>
+  %0, %1, %2 = samba.sliding_window_attention %q, %k, %k segments %segments positions %positions state %keys, %values
+    : tensor<?x64xf32>, tensor<?x32xf32>, tensor<?xi64>, tensor<?xi64>, !samba.state<4x16x8xf32>,
+    !samba.state<2x16x16xf32> -> tensor<?x128xf32>
+  // CHECK: samba.cross_attention %{{.*}} rows %{{.*}} segments %{{.*}} positions %{{.*}} state %{{.*}}, %{{.*}} : tensor<?x64xf32>, tensor<?xi64>, tensor<?xi64>, tensor<?xi64>, !samba.state<4x16x8xf32>, !samba.state<2x16x16xf32> -> tensor<?x128xf32>
+  %3, %4, %5 = samba.cross_attention %q rows %rows segments %segments positions %positions state %1, %2
+    : tensor<?x64xf32>, tensor<?xi64>, tensor<?xi64>, tensor<?xi64>, !samba.state<4x16x8xf32>,
+    !samba.state<2x16x16xf32> -> tensor<?x128xf32>
+  return %0, %3, %4, %5 : tensor<?x128xf32>, tensor<?x128xf32>, !samba.state<4x16x8xf32>, !samba.state<2x16x16xf32>
+}
+
+// CHECK-LABEL: func.func @cross_attention
+func.func @cross_attention(%q: tensor<?x64xf32>, %rows: tensor<?xi64>, %segments: tensor<?xi64>,
+    %positions: tensor<?xi64>, %keys: !samba.state<4x16x8xf32>, %values: !samba.state<4x16x8xf32>)
+    -> (tensor<?x64xf32>, !samba.state<4x16x8xf32>, !samba.state<4x16x8xf32>) {
+  // CHECK: samba.cross_attention {{.*}} : tensor<?x64xf32>, tensor<?xi64>, tensor<?xi64>, tensor<?xi64>, !samba.state<4x16x8xf32>{{$}}
+  %0, %1, %2 = samba.cross_attention %q rows %rows segments %segments positions %positions state %keys, %values
+    : tensor<?x64xf32>, tensor<?xi64>, tensor<?xi64>, tensor<?xi64>, !samba.state<4x16x8xf32>
+  return %0, %1, %2 : tensor<?x64xf32>, !samba.state<4x16x8xf32>, !samba.state<4x16x8xf32>
+}
+
 // CHECK-LABEL: func.func @linear
 func.func @linear(%x: tensor<?x32xf32>, %weight: tensor<48x32xbf16>, %bias: tensor<48xf32>)
     -> (tensor<?x48xf32>, tensor<?x48xf32>) {

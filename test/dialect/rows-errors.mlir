@@ -1,4 +1,4 @@
-// The operations on rows: embedding, gather_rows, rms_norm, linear, swiglu, rotary_table, rotary.
+// The operations on rows: embedding, gather_rows, rms_norm, layer_norm, differential_norm, linear, swiglu, rotary_table, rotary.
 // RUN: samba-opt %s -split-input-file -verify-diagnostics
 
 func.func @embedding_tokens(%tokens: tensor<?x1xi32>, %table: tensor<100x32xf32>) {
@@ -260,5 +260,74 @@ func.func @linear_only_rows_quantised(%x: tensor<?x64xf32, #samba.quant<8, 32>>,
 func.func @linear_groups_differ(%x: tensor<?x64xf32, #samba.quant<8, 64>>, %w: tensor<16x64xf32, #samba.quant<4, 32>>) {
   // expected-error @+1 {{expected quantised rows only with a weight quantised in groups of the same size, got}}
   %0 = samba.linear %x, %w : tensor<?x64xf32, #samba.quant<8, 64>>, tensor<16x64xf32, #samba.quant<4, 32>> -> tensor<?x16xf32>
+  return
+}
+
+// -----
+
+func.func @layer_norm_weight(%x: tensor<?x32xf32>, %weight: tensor<16xf32>) {
+  // expected-error @+1 {{expected weight of shape [32], got [16]}}
+  %0 = samba.layer_norm %x, %weight {eps = 1.0e-5 : f32} : tensor<?x32xf32>, tensor<16xf32>
+  return
+}
+
+// -----
+
+func.func @layer_norm_bias(%x: tensor<?x32xf32>, %weight: tensor<32xf32>, %bias: tensor<33xf32>) {
+  // expected-error @+1 {{expected bias of shape [32], got [33]}}
+  %0 = samba.layer_norm %x, %weight bias %bias : tensor<33xf32> {eps = 1.0e-5 : f32} : tensor<?x32xf32>, tensor<32xf32>
+  return
+}
+
+// -----
+
+func.func @layer_norm_eps(%x: tensor<?x32xf32>, %weight: tensor<32xf32>) {
+  // expected-error @+1 {{expected a positive eps, got 0.000000e+00 : f32}}
+  %0 = samba.layer_norm %x, %weight {eps = 0.0 : f32} : tensor<?x32xf32>, tensor<32xf32>
+  return
+}
+
+// -----
+
+func.func @differential_lambda(%x: tensor<?x64xf32>, %lambda: tensor<6xf32>, %weight: tensor<8xf32>, %depth: index) {
+  // expected-error @+1 {{expected a lambda of four vectors of one size, got 6 elements}}
+  %0 = samba.differential_norm %x, %lambda, %weight depth %depth pairs 2 {eps = 1.0e-5 : f32}
+    : tensor<?x64xf32>, tensor<6xf32>, tensor<8xf32> -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @differential_heads(%x: tensor<?x64xf32>, %lambda: tensor<16xf32>, %weight: tensor<8xf32>, %depth: index) {
+  // expected-error @+1 {{expected x to have a multiple of 6 heads of 8 lanes, got a width of 64}}
+  %0 = samba.differential_norm %x, %lambda, %weight depth %depth pairs 3 {eps = 1.0e-5 : f32}
+    : tensor<?x64xf32>, tensor<16xf32>, tensor<8xf32> -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @differential_pairs(%x: tensor<?x64xf32>, %lambda: tensor<16xf32>, %weight: tensor<8xf32>, %depth: index) {
+  // expected-error @+1 {{expected between 1 and 64 pairs, got 0}}
+  %0 = samba.differential_norm %x, %lambda, %weight depth %depth pairs 0 {eps = 1.0e-5 : f32}
+    : tensor<?x64xf32>, tensor<16xf32>, tensor<8xf32> -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @differential_result(%x: tensor<?x64xf32>, %lambda: tensor<16xf32>, %weight: tensor<8xf32>, %depth: index) {
+  // expected-error @+1 {{expected result of shape [?, 32], got [?, 64]}}
+  %0 = samba.differential_norm %x, %lambda, %weight depth %depth pairs 2 {eps = 1.0e-5 : f32}
+    : tensor<?x64xf32>, tensor<16xf32>, tensor<8xf32> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @differential_eps(%x: tensor<?x64xf32>, %lambda: tensor<16xf32>, %weight: tensor<8xf32>, %depth: index) {
+  // expected-error @+1 {{expected a positive eps, got -1.000000e+00 : f32}}
+  %0 = samba.differential_norm %x, %lambda, %weight depth %depth pairs 2 {eps = -1.0 : f32}
+    : tensor<?x64xf32>, tensor<16xf32>, tensor<8xf32> -> tensor<?x32xf32>
   return
 }

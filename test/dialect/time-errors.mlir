@@ -1,4 +1,4 @@
-// The operations along time: causal_conv1d, selective_scan, sliding_window_attention.
+// The operations along time: causal_conv1d, selective_scan, sliding_window_attention, cross_attention.
 // RUN: samba-opt %s -split-input-file -verify-diagnostics
 
 func.func @conv_x(%x: tensor<64xf32>, %weight: tensor<64x4xf32>, %bias: tensor<64xf32>, %segments: tensor<?xi64>, %state: !samba.state<3x64xf32>) {
@@ -374,6 +374,17 @@ func.func @attention_bf16_states(%q: tensor<?x32xf32>, %segments: tensor<?xi64>,
 
 // -----
 
+func.func @attention_value_slots(%q: tensor<?x32xf32>, %segments: tensor<?xi64>, %positions: tensor<?xi64>,
+    %keys: !samba.state<2x8x16xf32>, %values: !samba.state<1x4x32xf32>) {
+  // expected-error @+1 {{expected the value state of shape [?, 8, ?], got [1, 4, 32]}}
+  %0, %1, %2 = samba.sliding_window_attention %q, %q, %q segments %segments positions %positions state %keys, %values
+    : tensor<?x32xf32>, tensor<?x32xf32>, tensor<?xi64>, tensor<?xi64>, !samba.state<2x8x16xf32>,
+    !samba.state<1x4x32xf32> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
 func.func @attention_f32_states(%q: tensor<?x32xf32>, %k: tensor<?x32xbf16>, %segments: tensor<?xi64>, %positions: tensor<?xi64>, %keys: !samba.state<2x8x16xf32>, %values: !samba.state<2x8x16xf32>) {
   // expected-error @+1 {{expected k and v as the states hold them, 'tensor<?x32xf32>', got 'tensor<?x32xbf16>'}}
   %0, %1, %2 = samba.sliding_window_attention %q, %k, %k segments %segments positions %positions state %keys, %values
@@ -398,4 +409,57 @@ func.func @attention_odd_heads(%q: tensor<?x12xf32>, %segments: tensor<?xi64>, %
   %0, %1, %2 = samba.sliding_window_attention %q, %q, %q segments %segments positions %positions state %keys, %values
     {window = 8 : i64} : tensor<?x12xf32>, tensor<?x12xf32>, tensor<?xi64>, tensor<?xi64>, !samba.state<1x8x12xi8>
   return
+}
+
+// -----
+
+func.func @attention_value_heads(%q: tensor<?x32xf32>, %segments: tensor<?xi64>, %positions: tensor<?xi64>,
+    %keys: !samba.state<2x8x16xf32>, %values: !samba.state<2x8x32xf32>) {
+  // expected-error @+1 {{expected a value state of heads that hold one or several of 2 key heads of 16 lanes, got '!samba.state<2x8x32xf32>'}}
+  %0, %1, %2 = samba.sliding_window_attention %q, %q, %q segments %segments positions %positions state %keys, %values
+    : tensor<?x32xf32>, tensor<?x32xf32>, tensor<?xi64>, tensor<?xi64>, !samba.state<2x8x16xf32>,
+    !samba.state<2x8x32xf32> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @attention_result(%q: tensor<?x32xf32>, %segments: tensor<?xi64>, %positions: tensor<?xi64>,
+    %keys: !samba.state<2x8x16xf32>, %values: !samba.state<1x8x32xf32>) {
+  // expected-error @+1 {{expected result of shape [?, 64], got [?, 32]}}
+  %0, %1, %2 = samba.sliding_window_attention %q, %q, %q segments %segments positions %positions state %keys, %values
+    : tensor<?x32xf32>, tensor<?x32xf32>, tensor<?xi64>, tensor<?xi64>, !samba.state<2x8x16xf32>,
+    !samba.state<1x8x32xf32> -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @cross_rows(%q: tensor<4x32xf32>, %rows: tensor<5xi64>, %segments: tensor<?xi64>, %positions: tensor<?xi64>,
+    %keys: !samba.state<2x8x16xf32>, %values: !samba.state<2x8x16xf32>) {
+  // expected-error @+1 {{expected rows of shape [4], got [5]}}
+  %0, %1, %2 = samba.cross_attention %q rows %rows segments %segments positions %positions state %keys, %values
+    : tensor<4x32xf32>, tensor<5xi64>, tensor<?xi64>, tensor<?xi64>, !samba.state<2x8x16xf32>
+  return
+}
+
+// -----
+
+func.func @cross_heads(%q: tensor<?x48xf32>, %rows: tensor<?xi64>, %segments: tensor<?xi64>, %positions: tensor<?xi64>,
+    %keys: !samba.state<2x8x16xf32>, %values: !samba.state<2x8x16xf32>) {
+  // expected-error @+1 {{expected the width of q to be a multiple of 32 (2 key/value heads of 16 lanes), got 48}}
+  %0, %1, %2 = samba.cross_attention %q rows %rows segments %segments positions %positions state %keys, %values
+    : tensor<?x48xf32>, tensor<?xi64>, tensor<?xi64>, tensor<?xi64>, !samba.state<2x8x16xf32>
+  return
+}
+
+// -----
+
+func.func @cross_key_uses(%q: tensor<?x32xf32>, %rows: tensor<?xi64>, %segments: tensor<?xi64>,
+    %positions: tensor<?xi64>, %keys: !samba.state<2x8x16xf32>, %values: !samba.state<2x8x16xf32>)
+    -> !samba.state<2x8x16xf32> {
+  // expected-error @+1 {{expected key_state to have one use, because it is updated in place; it has 2}}
+  %0, %1, %2 = samba.cross_attention %q rows %rows segments %segments positions %positions state %keys, %values
+    : tensor<?x32xf32>, tensor<?xi64>, tensor<?xi64>, tensor<?xi64>, !samba.state<2x8x16xf32>
+  return %keys : !samba.state<2x8x16xf32>
 }

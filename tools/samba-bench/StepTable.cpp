@@ -30,7 +30,7 @@ public:
       : path(path), functions(manifest.at("loops")), stateFields(manifest.at("state").at("fields")), table(table) {
     if (!functions.is_object() || !functions.contains(SAMBA_ENTRY_SYMBOL))
       fail("loops", "an object with the key " SAMBA_ENTRY_SYMBOL);
-    expand(SAMBA_ENTRY_SYMBOL, "", 0);
+    expand(SAMBA_ENTRY_SYMBOL, "", 0, false);
   }
 
 private:
@@ -55,23 +55,22 @@ private:
   }
 
   // The depth ends a function that calls itself.
-  void expand(const std::string &function, const std::string &layer, int depth) {
+  void expand(const std::string &function, const std::string &layer, int depth, bool perRow) {
     auto entries = functions.find(function);
     if (entries == functions.end() || !entries->is_array() || depth > 16)
       fail("loops." + function, "an array, of a function that does not call itself");
-    bool perRow = false;
     for (size_t i = 0; i < entries->size(); ++i) {
       const json &entry = (*entries)[i];
       std::string where = "loops." + function + "[" + std::to_string(i) + "]";
       if (!entry.is_object() || ++seen > mostEntries)
         fail(where, "an object, one of at most " + std::to_string(mostEntries));
       if (entry.contains("call")) {
-        expand(text(entry, "call", where), text(entry, "layer", where), depth + 1);
+        expand(text(entry, "call", where), text(entry, "layer", where), depth + 1, perRow);
         continue;
       }
       Loop loop = readLoop(entry, where, layer);
       perRow |= loop.op == "gather_rows";
-      loop.perRow = perRow && depth == 0;
+      loop.perRow = perRow;
       bool inKernel = i > 0 && (*entries)[i - 1].contains("name") && (*entries)[i - 1]["name"] == entry["name"];
       loop.starts = !inKernel;
       // The one operation that is lowered to two loops, both of which carry its description.
@@ -117,6 +116,14 @@ private:
         loop.slotBytes += bytes / loop.slots;
       }
     }
+    // Attention across reads what the last layer with keys of its own has written.
+    if (loop.op == "sliding_window_attention") {
+      lastSlots = loop.slots;
+      lastSlotBytes = loop.slotBytes;
+    } else if (loop.op == "cross_attention") {
+      loop.slots = lastSlots;
+      loop.slotBytes = lastSlotBytes;
+    }
   }
 
   const std::string &path;
@@ -124,6 +131,7 @@ private:
   const json &functions;
   const json &stateFields;
   std::vector<Loop> &table;
+  double lastSlots = 0, lastSlotBytes = 0;
 };
 
 /// Keys that the tokens of a step see, of one sequence: token i sees itself and what is before it, at most `slots`.
@@ -185,6 +193,13 @@ Work StepTable::workOf(const Loop &loop, const Step &step) const {
   work.weightBytes = rows > 0 ? loop.weightBytes : 0;
   if (loop.flopsPerKey > 0) {
     double slots = loop.slots > 0 ? loop.slots : std::numeric_limits<double>::infinity();
+    if (loop.op == "cross_attention") { // the rows at the end see all that is there
+      double keys = rows * std::min(slots, context + tokens);
+      work.attentionFlops = keys * loop.flopsPerKey;
+      work.exps = keys * loop.exps;
+      work.stateBytes = loop.slotBytes * keys;
+      return work;
+    }
     double keys = sequences * visibleKeys(context, tokens, slots);
     work.attentionFlops = keys * loop.flopsPerKey;
     work.exps = keys * loop.exps; // given for the one key that the first token of a sequence sees

@@ -71,6 +71,8 @@ Error samba::convert::checkConvertible(const ModelDescription &model) {
     if (layer.blocks.size() != 2 || layer.blocks[0].mlp() || !layer.blocks[1].mlp())
       return refuse(number, "a Mamba or attention mixer, then an MLP", Twine(layer.blocks.size()) + " other blocks");
     for (const BlockSpec &block : layer.blocks) {
+      if (block.norm.centred)
+        return refuse(number, "RMS norms", "LayerNorm");
       if (block.norm.eps != model.finalNorm.eps)
         return refuse(number, "one eps of all norms", "several");
       for (const WeightSpec &weight : block.weights)
@@ -82,14 +84,16 @@ Error samba::convert::checkConvertible(const ModelDescription &model) {
       return refuse(number, "MLPs of one width", Twine(second.mlp()->width));
     mlp = &second;
     if (const AttentionSpec *attention = mixer.attention()) {
+      if (attention->differential || attention->cross)
+        return refuse(number, "attention of a layer to itself, without differences of heads", "another");
       if (attention->numHeads * attention->headDim != model.hiddenSize)
         return refuse(number, "heads as wide as the model together",
                       Twine(attention->numHeads) + " of " + Twine(attention->headDim));
       continue;
     }
     const MambaSpec *spec = mixer.mamba();
-    if (!spec || spec->innerNormEps)
-      return refuse(number, "a Mamba mixer without norms inside", "another");
+    if (!spec || spec->innerNormEps || spec->memory)
+      return refuse(number, "a Mamba mixer without norms inside and memory", "another");
     if (mamba && !(*mamba->mamba() == *spec))
       return refuse(number, "Mamba mixers of one size", "several");
     mamba = &mixer;

@@ -43,13 +43,19 @@ json::Object describe(const BlockSpec &block) {
                           {"state_size", mamba->stateSize},
                           {"conv_kernel", mamba->convKernel},
                           {"dt_rank", mamba->dtRank}};
+    if (mamba->memory)
+      result["memory"] = true;
   } else if (const AttentionSpec *attention = block.attention()) {
-    result = json::Object{{"kind", "attention"},
+    result = json::Object{{"kind", attention->cross ? "cross_attention" : "attention"},
                           {"num_heads", attention->numHeads},
                           {"num_kv_heads", attention->numKvHeads},
                           {"head_dim", attention->headDim},
                           {"window", attention->window ? json::Value(*attention->window) : json::Value(nullptr)},
                           {"rope_theta", attention->ropeTheta ? json::Value(*attention->ropeTheta) : nullptr}};
+    if (attention->differential)
+      result["differential"] = true;
+  } else if (const GatedMemorySpec *memory = block.gatedMemory()) {
+    result = json::Object{{"kind", "gated_memory"}, {"inner_size", memory->innerSize}};
   } else if (const MlpSpec *mlp = block.mlp()) {
     result = json::Object{{"kind", "mlp"}, {"width", mlp->width}};
   } else {
@@ -151,7 +157,8 @@ private:
       layers.push_back(std::move(blocks));
     }
     parts["embeddings"] = elementsOf(model.embeddings);
-    parts["final_norm"] = elementsOf(model.finalNormWeight);
+    parts["final_norm"] =
+        elementsOf(model.finalNormWeight) + (model.finalNormBias ? elementsOf(*model.finalNormBias) : 0);
     if (model.head)
       parts["head"] = elementsOf(*model.head);
     parts["total"] = model.numParameters();

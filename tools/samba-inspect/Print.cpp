@@ -73,14 +73,21 @@ std::string ranges(ArrayRef<size_t> numbers) {
 std::string sizesOf(const json::Object &block) {
   StringRef kind = text(block, "kind");
   if (kind == "mamba")
-    return formatv("inner {0}, state {1}, conv {2}, dt rank {3}", integer(block, "inner_size"),
-                   integer(block, "state_size"), integer(block, "conv_kernel"), integer(block, "dt_rank"));
+    return formatv("inner {0}, state {1}, conv {2}, dt rank {3}{4}", integer(block, "inner_size"),
+                   integer(block, "state_size"), integer(block, "conv_kernel"), integer(block, "dt_rank"),
+                   block.getBoolean("memory").value_or(false) ? ", its scan kept as memory" : "");
+  if (kind == "gated_memory")
+    return formatv("inner {0}", integer(block, "inner_size"));
   if (kind == "mlp")
     return formatv("width {0}", integer(block, "width"));
-  if (kind != "attention")
+  bool cross = kind == "cross_attention";
+  if (kind != "attention" && !cross)
     return "";
-  std::string sizes = formatv("{0} heads of {1}, {2} of keys and values, ", integer(block, "num_heads"),
-                              integer(block, "head_dim"), integer(block, "num_kv_heads"));
+  std::string sizes =
+      formatv("{0} heads of {1}, {2} of keys and values{3}, ", integer(block, "num_heads"), integer(block, "head_dim"),
+              integer(block, "num_kv_heads"), cross ? " of a layer before" : "");
+  if (block.getBoolean("differential").value_or(false))
+    sizes += "differences of pairs, ";
   sizes += block.getInteger("window") ? formatv("window {0}, ", integer(block, "window")).str() : "full attention, ";
   if (std::optional<double> theta = block.getNumber("rope_theta"))
     return sizes + formatv("rotary {0}", json::Value(*theta)).str();
@@ -128,7 +135,8 @@ void printCheckpoint(const json::Object &report, raw_ostream &os) {
   os << "\n";
   Table parts("lr");
   parts.add({"part", "parameters"});
-  for (StringRef part : {"embeddings", "mamba", "attention", "mlp", "other", "final_norm", "head", "total"})
+  for (StringRef part : {"embeddings", "mamba", "attention", "gated_memory", "cross_attention", "mlp", "other",
+                         "final_norm", "head", "total"})
     if (parameters.get(part))
       parts.add({part.str(), std::to_string(integer(parameters, part))});
   parts.print(os);

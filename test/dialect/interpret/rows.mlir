@@ -2,6 +2,8 @@
 // RUN: samba-opt %s --samba-interpret=function=embedding -o /dev/null | FileCheck %s --check-prefix=EMBEDDING
 // RUN: samba-opt %s --samba-interpret=function=linear -o /dev/null | FileCheck %s --check-prefix=LINEAR
 // RUN: samba-opt %s --samba-interpret=function=norm -o /dev/null | FileCheck %s --check-prefix=NORM
+// RUN: samba-opt %s --samba-interpret=function=layer_norm -o /dev/null | FileCheck %s --check-prefix=LAYER
+// RUN: samba-opt %s --samba-interpret=function=differential -o /dev/null | FileCheck %s --check-prefix=DIFFERENTIAL
 // RUN: samba-opt %s --samba-interpret=function=swiglu -o /dev/null | FileCheck %s --check-prefix=SWIGLU
 // RUN: samba-opt %s --samba-interpret="function=swiglu type=f32" -o /dev/null | FileCheck %s --check-prefix=SWIGLU
 // RUN: samba-opt %s --samba-interpret=function=rotary -o /dev/null | FileCheck %s --check-prefix=ROTARY
@@ -40,6 +42,39 @@ func.func @norm() -> tensor<1x2xf32> {
   %w = arith.constant dense<[1.0, 2.0]> : tensor<2xf32>
   %y = samba.rms_norm %x, %w {eps = 1.0e-9 : f32} : tensor<1x2xf32>, tensor<2xf32>
   return %y : tensor<1x2xf32>
+}
+
+// The mean of 1 and 7 is 4, and their deviation from it 3.
+// LAYER:      result 0: [1, 2]
+// LAYER-NEXT:   [-0.5, 2.25]
+// LAYER-NEXT: result 1: [1, 2]
+// LAYER-NEXT:   [-1, 2]
+func.func @layer_norm() -> (tensor<1x2xf32>, tensor<1x2xf32>) {
+  %x = arith.constant dense<[[1.0, 7.0]]> : tensor<1x2xf32>
+  %w = arith.constant dense<[1.0, 2.0]> : tensor<2xf32>
+  %b = arith.constant dense<[0.5, 0.25]> : tensor<2xf32>
+  %y = samba.layer_norm %x, %w bias %b : tensor<2xf32> {eps = 1.0e-12 : f32} : tensor<1x2xf32>, tensor<2xf32>
+  %z = samba.layer_norm %x, %w {eps = 1.0e-12 : f32} : tensor<1x2xf32>, tensor<2xf32>
+  return %y, %z : tensor<1x2xf32>, tensor<1x2xf32>
+}
+
+// At depth 0, l0 is 0.2; both exponents are 2, so l is l0 too. The first head less a fifth of that two heads on is
+// (3, 4), (0, 2) for the second; their root mean squares are 5 and 2 over the root of 2, and what is left is times 0.8.
+// DIFFERENTIAL:      result 0: [1, 4]
+// DIFFERENTIAL-NEXT:   [0.678823, 9.05097, 0, 11.3137]
+// DIFFERENTIAL-NEXT: result 1: [1, 4]
+// DIFFERENTIAL-NEXT:   [0.678823, 9.05097, 0, 11.3137]
+func.func @differential() -> (tensor<1x4xf32>, tensor<1x4xf32>) {
+  %x = arith.constant dense<[[4.0, 4.0, 0.0, 3.0, 5.0, 0.0, 0.0, 5.0]]> : tensor<1x8xf32>
+  %apart = arith.constant dense<[[4.0, 4.0, 5.0, 0.0, 0.0, 3.0, 0.0, 5.0]]> : tensor<1x8xf32>
+  %lambda = arith.constant dense<[1.0, 0.0, 2.0, 5.0, 1.0, 1.0, 1.5, 0.5]> : tensor<8xf32>
+  %w = arith.constant dense<[1.0, 10.0]> : tensor<2xf32>
+  %depth = arith.constant 0 : index
+  %y = samba.differential_norm %x, %lambda, %w depth %depth pairs 2 {eps = 1.0e-12 : f32}
+    : tensor<1x8xf32>, tensor<8xf32>, tensor<2xf32> -> tensor<1x4xf32>
+  %z = samba.differential_norm %apart, %lambda, %w depth %depth pairs 1 {eps = 1.0e-12 : f32}
+    : tensor<1x8xf32>, tensor<8xf32>, tensor<2xf32> -> tensor<1x4xf32>
+  return %y, %z : tensor<1x4xf32>, tensor<1x4xf32>
 }
 
 // silu(1) = 0.731059 and silu(-1) = -0.268941; large arguments saturate.
