@@ -72,18 +72,28 @@ static void printSources(OpAsmPrinter &printer, WeightOp weight, StringAttr sour
   printer << "]";
 }
 
-/// `, value state -> result`, or nothing if those are of the types of the key state and of q.
-static ParseResult parseValueTypes(OpAsmParser &parser, Type q, Type keyState, Type &valueState, Type &result) {
-  valueState = keyState;
+/// `key state`, and `, value state -> result` if those are not of the types of the key state and of q.
+static ParseResult parseRingTypes(OpAsmParser &parser, Type q, Type &keyState, Type &valueState, Type &result) {
+  StateType keys, values;
+  if (parser.parseCustomTypeWithFallback(keys))
+    return failure();
+  keyState = valueState = keys;
   result = q;
   if (failed(parser.parseOptionalComma()))
     return success();
-  return failure(parser.parseType(valueState) || parser.parseArrow() || parser.parseType(result));
+  if (parser.parseCustomTypeWithFallback(values) || parser.parseArrow() || parser.parseType(result))
+    return failure();
+  valueState = values;
+  return success();
 }
 
-static void printValueTypes(OpAsmPrinter &printer, Operation *, Type q, Type keyState, Type valueState, Type result) {
-  if (valueState != keyState || result != q)
-    printer << ", " << valueState << " -> " << result;
+static void printRingTypes(OpAsmPrinter &printer, Operation *, Type q, Type keyState, Type valueState, Type result) {
+  printer.printStrippedAttrOrType(cast<StateType>(keyState));
+  if (valueState == keyState && result == q)
+    return;
+  printer << ", ";
+  printer.printStrippedAttrOrType(cast<StateType>(valueState));
+  printer << " -> " << result;
 }
 
 #define GET_OP_CLASSES

@@ -379,8 +379,8 @@ def Samba_SlidingWindowAttentionOp : Samba_Op<"sliding_window_attention",
   let results = (outs Samba_Rows:$result, Samba_StateType:$new_key_state, Samba_StateType:$new_value_state);
   let assemblyFormat = [{
     $q `,` $k `,` $v `segments` $segments `positions` $positions `state` $key_state `,` $value_state attr-dict
-    `:` type($q) `,` type($k) `,` type($segments) `,` type($positions) `,` type($key_state)
-    custom<ValueTypes>(ref(type($q)), ref(type($key_state)), type($value_state), type($result))
+    `:` type($q) `,` type($k) `,` type($segments) `,` type($positions) `,`
+    custom<RingTypes>(ref(type($q)), type($key_state), type($value_state), type($result))
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
@@ -421,8 +421,8 @@ def Samba_CrossAttentionOp : Samba_Op<"cross_attention",
   let results = (outs Samba_Rows:$result, Samba_StateType:$new_key_state, Samba_StateType:$new_value_state);
   let assemblyFormat = [{
     $q `rows` $rows `segments` $segments `positions` $positions `state` $key_state `,` $value_state attr-dict
-    `:` type($q) `,` type($rows) `,` type($segments) `,` type($positions) `,` type($key_state)
-    custom<ValueTypes>(ref(type($q)), ref(type($key_state)), type($value_state), type($result))
+    `:` type($q) `,` type($rows) `,` type($segments) `,` type($positions) `,`
+    custom<RingTypes>(ref(type($q)), type($key_state), type($value_state), type($result))
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{

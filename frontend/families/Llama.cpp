@@ -150,9 +150,10 @@ const Family samba::kQwen2Family = {
 // Shared with families of the same names
 //===----------------------------------------------------------------------===//
 
-AttentionSpec samba::readHeads(KeyReader &keys, int64_t hidden, std::optional<int64_t> kvHeadsByDefault) {
+AttentionSpec samba::readHeads(KeyReader &keys, int64_t hidden, std::optional<int64_t> kvHeadsByDefault,
+                               int64_t headsByDefault) {
   AttentionSpec attention;
-  attention.numHeads = keys.integer("num_attention_heads", 32, 1, kMaxHidden);
+  attention.numHeads = keys.integer("num_attention_heads", headsByDefault, 1, kMaxHidden);
   attention.numKvHeads =
       keys.integerOrNull("num_key_value_heads", kvHeadsByDefault.value_or(attention.numHeads), 1, kMaxHidden);
   if (keys.has("head_dim") && !keys.isNull("head_dim")) {

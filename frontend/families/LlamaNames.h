@@ -19,7 +19,8 @@ struct LlamaSizes {
 };
 
 /// num_attention_heads, num_key_value_heads, head_dim, and what must hold between them. No window, default theta.
-AttentionSpec readHeads(KeyReader &keys, int64_t hidden, std::optional<int64_t> kvHeadsByDefault);
+AttentionSpec readHeads(KeyReader &keys, int64_t hidden, std::optional<int64_t> kvHeadsByDefault,
+                        int64_t headsByDefault = 32);
 
 /// All but the layers and the tokens: model.embed_tokens, `finalNorm`, lm_head.
 ModelDescription startLlama(llvm::StringRef family, llvm::StringRef path, const LlamaSizes &sizes,

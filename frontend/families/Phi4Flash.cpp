@@ -55,7 +55,7 @@ void readWindows(KeyReader &keys, Sizes &sizes) {
 }
 
 void readAttention(KeyReader &keys, Sizes &sizes) {
-  sizes.attention = readHeads(keys, sizes.hidden, 4);
+  sizes.attention = readHeads(keys, sizes.hidden, 4, 40);
   sizes.attention.ropeTheta = std::nullopt;
   sizes.attention.differential = DifferentialSpec(); // its eps is not in the configuration
   if (sizes.attention.numHeads * sizes.attention.headDim != sizes.hidden)

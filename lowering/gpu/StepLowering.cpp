@@ -446,6 +446,8 @@ LogicalResult StepLowering::lowerAttention(SlidingWindowAttentionOp op) {
   constexpr int64_t kWidestHead = 256;
   if (op.getHeadDim() > kWidestHead)
     return op.emitOpError() << "expected heads of at most " << kWidestHead << " lanes, got " << op.getHeadDim();
+  if (op.getValueDim() != op.getHeadDim())
+    return op.emitOpError() << "with values wider than keys has no lowering to the GPU";
   AttentionOperands attention;
   auto q = rotations.find(op.getQ()), k = rotations.find(op.getK());
   if (q != rotations.end() && k != rotations.end()) {

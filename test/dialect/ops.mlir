@@ -73,11 +73,11 @@ func.func @differential_norm(%x: tensor<?x64xf32>, %lambda: tensor<16xf32>, %wei
 func.func @wide_values(%q: tensor<?x64xf32>, %k: tensor<?x32xf32>, %rows: tensor<?xi64>, %segments: tensor<?xi64>,
     %positions: tensor<?xi64>, %keys: !samba.state<4x16x8xf32>, %values: !samba.state<2x16x16xf32>)
     -> (tensor<?x128xf32>, tensor<?x128xf32>, !samba.state<4x16x8xf32>, !samba.state<2x16x16xf32>) {
-  // CHECK: samba.sliding_window_attention {{.*}} : tensor<?x64xf32>, tensor<?x32xf32>, tensor<?xi64>, tensor<?xi64>, !samba.state<4x16x8xf32>, !samba.state<2x16x16xf32> -> tensor<?x128xf32>
+  // CHECK: samba.sliding_window_attention {{.*}} : tensor<?x64xf32>, tensor<?x32xf32>, tensor<?xi64>, tensor<?xi64>, <4x16x8xf32>, <2x16x16xf32> -> tensor<?x128xf32>
   %0, %1, %2 = samba.sliding_window_attention %q, %k, %k segments %segments positions %positions state %keys, %values
     : tensor<?x64xf32>, tensor<?x32xf32>, tensor<?xi64>, tensor<?xi64>, !samba.state<4x16x8xf32>,
     !samba.state<2x16x16xf32> -> tensor<?x128xf32>
-  // CHECK: samba.cross_attention %{{.*}} rows %{{.*}} segments %{{.*}} positions %{{.*}} state %{{.*}}, %{{.*}} : tensor<?x64xf32>, tensor<?xi64>, tensor<?xi64>, tensor<?xi64>, !samba.state<4x16x8xf32>, !samba.state<2x16x16xf32> -> tensor<?x128xf32>
+  // CHECK: samba.cross_attention %{{.*}} rows %{{.*}} segments %{{.*}} positions %{{.*}} state %{{.*}}, %{{.*}} : tensor<?x64xf32>, tensor<?xi64>, tensor<?xi64>, tensor<?xi64>, <4x16x8xf32>, <2x16x16xf32> -> tensor<?x128xf32>
   %3, %4, %5 = samba.cross_attention %q rows %rows segments %segments positions %positions state %1, %2
     : tensor<?x64xf32>, tensor<?xi64>, tensor<?xi64>, tensor<?xi64>, !samba.state<4x16x8xf32>,
     !samba.state<2x16x16xf32> -> tensor<?x128xf32>
@@ -88,7 +88,7 @@ func.func @wide_values(%q: tensor<?x64xf32>, %k: tensor<?x32xf32>, %rows: tensor
 func.func @cross_attention(%q: tensor<?x64xf32>, %rows: tensor<?xi64>, %segments: tensor<?xi64>,
     %positions: tensor<?xi64>, %keys: !samba.state<4x16x8xf32>, %values: !samba.state<4x16x8xf32>)
     -> (tensor<?x64xf32>, !samba.state<4x16x8xf32>, !samba.state<4x16x8xf32>) {
-  // CHECK: samba.cross_attention {{.*}} : tensor<?x64xf32>, tensor<?xi64>, tensor<?xi64>, tensor<?xi64>, !samba.state<4x16x8xf32>{{$}}
+  // CHECK: samba.cross_attention {{.*}} : tensor<?x64xf32>, tensor<?xi64>, tensor<?xi64>, tensor<?xi64>, <4x16x8xf32>{{$}}
   %0, %1, %2 = samba.cross_attention %q rows %rows segments %segments positions %positions state %keys, %values
     : tensor<?x64xf32>, tensor<?xi64>, tensor<?xi64>, tensor<?xi64>, !samba.state<4x16x8xf32>
   return %0, %1, %2 : tensor<?x64xf32>, !samba.state<4x16x8xf32>, !samba.state<4x16x8xf32>

@@ -25,3 +25,23 @@ func.func @attention(%x: tensor<?x16xf32>, %segments: tensor<?xi64>, %positions:
   %o = samba.linear %a, %o_proj : tensor<?x16xf32>, tensor<16x16xf32> -> tensor<?x16xf32> loc("a.o")
   return %o, %new_keys, %new_values : tensor<?x16xf32>, !samba.state<2x4x4xf32>, !samba.state<2x4x4xf32>
 }
+
+// The norm of differences goes along, and so do keys of another layer.
+// CHECK-LABEL: func.func @differential
+// CHECK: samba.kernel "attention+norm+o"
+// CHECK-NEXT: %[[A:.*]], %{{.*}}, %{{.*}} = samba.cross_attention
+// CHECK-NEXT: %[[D:.*]] = samba.differential_norm %[[A]]
+// CHECK-NEXT: samba.linear %[[D]]
+// CHECK-NOT: samba.kernel
+func.func @differential(%q: tensor<?x16xf32>, %rows: tensor<?xi64>, %segments: tensor<?xi64>, %positions: tensor<?xi64>,
+    %lambda: tensor<16xf32>, %n: tensor<8xf32>, %depth: index, %o_proj: tensor<16x16xf32>,
+    %keys: !samba.state<2x4x4xf32>, %values: !samba.state<1x4x8xf32>)
+    -> (tensor<?x16xf32>, !samba.state<2x4x4xf32>, !samba.state<1x4x8xf32>) {
+  %a, %k, %v = samba.cross_attention %q rows %rows segments %segments positions %positions state %keys, %values
+    : tensor<?x16xf32>, tensor<?xi64>, tensor<?xi64>, tensor<?xi64>, !samba.state<2x4x4xf32>,
+    !samba.state<1x4x8xf32> -> tensor<?x32xf32> loc("attention")
+  %d = samba.differential_norm %a, %lambda, %n depth %depth pairs 2 {eps = 1.0e-5 : f32}
+    : tensor<?x32xf32>, tensor<16xf32>, tensor<8xf32> -> tensor<?x16xf32> loc("norm")
+  %o = samba.linear %d, %o_proj : tensor<?x16xf32>, tensor<16x16xf32> -> tensor<?x16xf32> loc("o")
+  return %o, %k, %v : tensor<?x16xf32>, !samba.state<2x4x4xf32>, !samba.state<1x4x8xf32>
+}

@@ -54,3 +54,14 @@ func.func @head(%x: tensor<?x32xf32>, %n: tensor<32xf32>, %w: tensor<16x32xf32>)
   %1 = samba.linear %0, %w : tensor<?x32xf32>, tensor<16x32xf32> -> tensor<?x16xf32>
   return %1 : tensor<?x16xf32>
 }
+
+// CHECK-LABEL: func.func private @centred
+func.func private @centred(%x: tensor<?x32xf32>, %n: tensor<32xf32>, %w: tensor<16x32xf32>) -> tensor<?x16xf32> {
+  // CHECK-NEXT: samba.kernel "layer_norm+linear"
+  // CHECK-NEXT: %[[H:.*]] = samba.layer_norm
+  // CHECK-NEXT: samba.linear %[[H]]
+  // CHECK-NOT: samba.kernel
+  %0 = samba.layer_norm %x, %n bias %n : tensor<32xf32> {eps = 1.0e-5 : f32} : tensor<?x32xf32>, tensor<32xf32>
+  %1 = samba.linear %0, %w : tensor<?x32xf32>, tensor<16x32xf32> -> tensor<?x16xf32>
+  return %1 : tensor<?x16xf32>
+}

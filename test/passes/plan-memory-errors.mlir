@@ -80,9 +80,63 @@ func.func @state_dropped(%x: tensor<?xi64>, %s: !samba.state<4xf32>) {
 func.func private @block(%s: !samba.state<4xf32>) -> !samba.state<4xf32> {
   return %s : !samba.state<4xf32>
 }
-func.func @state_again(%s: !samba.state<4xf32>) -> !samba.state<4xf32> {
+func.func private @pair(%s: !samba.state<4xf32>, %t: !samba.state<4xf32>)
+    -> (!samba.state<4xf32>, !samba.state<4xf32>) {
+  return %s, %t : !samba.state<4xf32>, !samba.state<4xf32>
+}
+func.func @states_of_two_calls(%s: !samba.state<4xf32>, %r: !samba.state<4xf32>, %t: !samba.state<4xf32>)
+    -> (!samba.state<4xf32>, !samba.state<4xf32>) {
   %0 = call @block(%s) : (!samba.state<4xf32>) -> !samba.state<4xf32>
-  // expected-error @+1 {{expected argument #0 of 'block', a state, to be an argument of 'state_again'}}
+  %1 = call @block(%r) : (!samba.state<4xf32>) -> !samba.state<4xf32>
+  %2 = call @block(%t) : (!samba.state<4xf32>) -> !samba.state<4xf32>
+  // expected-error @+1 {{expected the states of 'pair' to be new, or those of one call before, in that order and passed on once; argument #1 is not}}
+  %3, %4 = call @pair(%0, %2)
+    : (!samba.state<4xf32>, !samba.state<4xf32>) -> (!samba.state<4xf32>, !samba.state<4xf32>)
+  return %3, %4 : !samba.state<4xf32>, !samba.state<4xf32>
+}
+
+// -----
+
+func.func private @block(%s: !samba.state<4xf32>) -> !samba.state<4xf32> {
+  return %s : !samba.state<4xf32>
+}
+func.func private @pair(%s: !samba.state<4xf32>, %t: !samba.state<4xf32>)
+    -> (!samba.state<4xf32>, !samba.state<4xf32>) {
+  return %s, %t : !samba.state<4xf32>, !samba.state<4xf32>
+}
+func.func @state_beside_a_new_one(%s: !samba.state<4xf32>, %t: !samba.state<4xf32>)
+    -> (!samba.state<4xf32>, !samba.state<4xf32>) {
+  %0 = call @block(%s) : (!samba.state<4xf32>) -> !samba.state<4xf32>
+  // expected-error @+1 {{argument #1 is not}}
+  %1, %2 = call @pair(%0, %t)
+    : (!samba.state<4xf32>, !samba.state<4xf32>) -> (!samba.state<4xf32>, !samba.state<4xf32>)
+  return %1, %2 : !samba.state<4xf32>, !samba.state<4xf32>
+}
+
+// -----
+
+func.func private @block(%s: !samba.state<4xf32>) -> !samba.state<4xf32> {
+  return %s : !samba.state<4xf32>
+}
+func.func @state_returned_twice(%s: !samba.state<4xf32>) -> !samba.state<4xf32> {
+  %0 = call @block(%s) : (!samba.state<4xf32>) -> !samba.state<4xf32>
+  // expected-error @+1 {{argument #0 is not}}
+  %1 = call @block(%0) : (!samba.state<4xf32>) -> !samba.state<4xf32>
+  %2 = call @block(%0) : (!samba.state<4xf32>) -> !samba.state<4xf32>
+  return %1 : !samba.state<4xf32>
+}
+
+// -----
+
+func.func private @drop(%s: !samba.state<4xf32>, %t: !samba.state<4xf32>) -> !samba.state<4xf32> {
+  return %s : !samba.state<4xf32>
+}
+func.func private @block(%s: !samba.state<4xf32>) -> !samba.state<4xf32> {
+  return %s : !samba.state<4xf32>
+}
+func.func @state_of_unknown_place(%s: !samba.state<4xf32>, %t: !samba.state<4xf32>) -> !samba.state<4xf32> {
+  %0 = call @drop(%s, %t) : (!samba.state<4xf32>, !samba.state<4xf32>) -> !samba.state<4xf32>
+  // expected-error @+1 {{expected argument #0 of 'block', a state, to be an argument of 'state_of_unknown_place'}}
   %1 = call @block(%0) : (!samba.state<4xf32>) -> !samba.state<4xf32>
   return %1 : !samba.state<4xf32>
 }

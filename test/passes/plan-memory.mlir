@@ -77,3 +77,30 @@ module {
 // CHECK: samba.state_bytes = 0 : i64, samba.weight_bytes = 0 : i64
 module {
 }
+
+// -----
+
+// What a call has returned stays where it is.
+// CHECK: samba.state_bytes = 192 : i64
+module {
+  func.func private @own(%s: !samba.state<4xf32>, %t: !samba.state<4xf32>)
+      -> (!samba.state<4xf32>, !samba.state<4xf32>) {
+    return %s, %t : !samba.state<4xf32>, !samba.state<4xf32>
+  }
+  func.func private @borrow(%s: !samba.state<4xf32>, %t: !samba.state<4xf32>)
+      -> (!samba.state<4xf32>, !samba.state<4xf32>) {
+    return %s, %t : !samba.state<4xf32>, !samba.state<4xf32>
+  }
+  // CHECK: func.func @shared(
+  // CHECK-SAME: samba.offset = 64 : i64
+  // CHECK-SAME: samba.offset = 0 : i64
+  // CHECK-SAME: samba.offset = 128 : i64
+  func.func @shared(%t: !samba.state<4xf32>, %s: !samba.state<4xf32>, %rest: !samba.state<4xf32>)
+      -> (!samba.state<4xf32>, !samba.state<4xf32>, !samba.state<4xf32>) {
+    %0, %1 = call @own(%s, %t)
+      : (!samba.state<4xf32>, !samba.state<4xf32>) -> (!samba.state<4xf32>, !samba.state<4xf32>)
+    %2, %3 = call @borrow(%0, %1)
+      : (!samba.state<4xf32>, !samba.state<4xf32>) -> (!samba.state<4xf32>, !samba.state<4xf32>)
+    return %3, %2, %rest : !samba.state<4xf32>, !samba.state<4xf32>, !samba.state<4xf32>
+  }
+}

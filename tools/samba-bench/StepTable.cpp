@@ -80,7 +80,7 @@ private:
     }
   }
 
-  Loop readLoop(const json &entry, const std::string &where, const std::string &layer) const {
+  Loop readLoop(const json &entry, const std::string &where, const std::string &layer) {
     Loop loop;
     loop.kernel = text(entry, "name", where);
     loop.op = text(entry, "op", where);
@@ -97,7 +97,7 @@ private:
   }
 
   /// The state of the loop's layer, "layers.N.FIELD", that its operation carries.
-  void readState(Loop &loop) const {
+  void readState(Loop &loop) {
     std::string block = loop.layer.substr(0, loop.layer.rfind('.'));
     for (const json &field : stateFields) {
       std::string name = field.at("name");

@@ -145,3 +145,40 @@ module {
     return
   }
 }
+
+// -----
+
+module {
+  samba.weight @table from "table" {offset = 0 : i64} : tensor<10x8xf32>
+  samba.weight @norm from "norm" {offset = 320 : i64} : tensor<8xf32>
+  func.func @step(%tokens: tensor<?xi32>) -> tensor<?x8xf32> {
+    %t = samba.load_weight @table : tensor<10x8xf32>
+    %w = samba.load_weight @norm : tensor<8xf32>
+    %x = samba.kernel "embed" ins(%a = %tokens : tensor<?xi32>, %b = %t : tensor<10x8xf32>, %c = %w : tensor<8xf32>) -> tensor<?x8xf32> {
+      %0 = samba.embedding %a, %b : tensor<?xi32>, tensor<10x8xf32> -> tensor<?x8xf32>
+      // expected-error@+1 {{'samba.layer_norm' op has no lowering to the GPU}}
+      %1 = samba.layer_norm %0, %c {eps = 1.0e-5 : f32} : tensor<?x8xf32>, tensor<8xf32>
+      samba.yield %1 : tensor<?x8xf32>
+    }
+    return %x : tensor<?x8xf32>
+  }
+}
+
+// -----
+
+module {
+  samba.weight @table from "table" {offset = 0 : i64} : tensor<10x8xf32>
+  func.func @step(%tokens: tensor<?xi32>, %segments: tensor<?xi64>, %positions: tensor<?xi64>,
+      %keys: !samba.state<2x4x4xf32> {samba.offset = 0 : i64}, %values: !samba.state<1x4x8xf32> {samba.offset = 128 : i64})
+      -> (tensor<?x16xf32>, !samba.state<2x4x4xf32>, !samba.state<1x4x8xf32>) {
+    %t = samba.load_weight @table : tensor<10x8xf32>
+    %x, %nk, %nv = samba.kernel "attend" ins(%a = %tokens : tensor<?xi32>, %b = %t : tensor<10x8xf32>, %s = %segments : tensor<?xi64>, %p = %positions : tensor<?xi64>, %k = %keys : !samba.state<2x4x4xf32>, %v = %values : !samba.state<1x4x8xf32>) -> (tensor<?x16xf32>, !samba.state<2x4x4xf32>, !samba.state<1x4x8xf32>) {
+      %0 = samba.embedding %a, %b : tensor<?xi32>, tensor<10x8xf32> -> tensor<?x8xf32>
+      // expected-error@+1 {{with values wider than keys has no lowering to the GPU}}
+      %1, %2, %3 = samba.sliding_window_attention %0, %0, %0 segments %s positions %p state %k, %v
+        : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xi64>, tensor<?xi64>, !samba.state<2x4x4xf32>, !samba.state<1x4x8xf32> -> tensor<?x16xf32>
+      samba.yield %1, %2, %3 : tensor<?x16xf32>, !samba.state<2x4x4xf32>, !samba.state<1x4x8xf32>
+    }
+    return %x, %nk, %nv : tensor<?x16xf32>, !samba.state<2x4x4xf32>, !samba.state<1x4x8xf32>
+  }
+}

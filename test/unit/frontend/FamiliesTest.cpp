@@ -39,7 +39,7 @@ TEST(Families, AreSortedAndNamed) {
   for (size_t i = 1; i < families().size(); ++i)
     EXPECT_LT(families()[i - 1]->name, families()[i]->name);
   EXPECT_EQ(error(of("gpt2")), "c: key 'model_type': expected \"falcon_mamba\", \"jamba\", \"llama\", \"mamba\", "
-                               "\"mistral\", \"qwen2\" or \"samba\", found \"gpt2\"");
+                               "\"mistral\", \"phi4flash\", \"qwen2\" or \"samba\", found \"gpt2\"");
   EXPECT_EQ(error("{\"model_type\":3}").substr(0, 27), "c: key 'model_type': expect");
   EXPECT_NE(error("{}").find("found nothing"), std::string::npos);
 }
@@ -55,11 +55,15 @@ TEST(Families, HavePublishedNumbersOfParameters) {
   EXPECT_EQ(
       valueOf(read(of("falcon_mamba", "\"intermediate_size\":8192,\"tie_word_embeddings\":false"))).numParameters(),
       7272665088);
+  EXPECT_EQ(
+      valueOf(read(of("phi4flash", "\"vocab_size\":200064,\"intermediate_size\":10240,\"num_key_value_heads\":20")))
+          .numParameters(),
+      3852562944);
 }
 
 TEST(Families, ReadTheGoldenConfigs) {
   for (llvm::StringRef name : {"tiny-mamba", "tiny-mamba-ssm", "tiny-falcon-mamba", "tiny-mistral", "tiny-llama",
-                               "tiny-qwen2", "tiny-jamba"}) {
+                               "tiny-qwen2", "tiny-jamba", "tiny-phi4flash"}) {
     auto checkpoint = valueOf(Checkpoint::open(source(("test/goldens/" + name).str())));
     ModelDescription model = valueOf(describeModel(*checkpoint));
     EXPECT_TRUE(model.warnings.empty()) << name.str() << ": " << model.warnings[0];
@@ -208,6 +212,79 @@ TEST(Jamba, RefusesExperts) {
   EXPECT_EQ(error(of("jamba")), "c: key 'num_experts': expected 1 (mixtures of experts are not supported), found 16");
   EXPECT_EQ(error(of("jamba", "\"num_experts\":1,\"attn_layer_period\":0")),
             "c: key 'attn_layer_period': expected an integer between 1 and 4096, found 0");
+}
+
+TEST(Phi4Flash, DecodesTwice) {
+  ModelDescription model = valueOf(read(of("phi4flash", "\"sliding_window\":512")));
+  ASSERT_EQ(model.layers.size(), 32u);
+  for (int64_t layer = 0; layer < 32; ++layer) {
+    const BlockSpec &mixer = model.layers[layer].blocks[0], &mlp = model.layers[layer].blocks[1];
+    EXPECT_EQ(mixer.selected, layer >= 18);
+    EXPECT_EQ(mlp.selected, layer >= 17);
+    EXPECT_TRUE(mixer.norm.centred && mlp.norm.centred && mlp.mlp());
+    if (layer % 2 == 0 && layer >= 18) {
+      ASSERT_TRUE(mixer.gatedMemory());
+      EXPECT_EQ(mixer.gatedMemory()->innerSize, 5120);
+    } else if (layer % 2 == 0) {
+      ASSERT_TRUE(mixer.mamba());
+      EXPECT_EQ(mixer.mamba()->memory, layer == 16);
+      EXPECT_EQ(mixer.mamba()->dtRank, 160);
+    } else {
+      ASSERT_TRUE(mixer.attention() && mixer.attention()->differential);
+      EXPECT_EQ(mixer.attention()->cross, layer >= 18);
+      EXPECT_EQ(mixer.attention()->window, layer < 16 ? std::optional<int64_t>(512) : std::nullopt);
+      EXPECT_EQ(mixer.attention()->ropeTheta, std::nullopt);
+    }
+  }
+}
+
+// 8 heads of queries and 4 of keys: pairs 0 and 1 have the keys 0 and 1.
+TEST(Phi4Flash, GroupsTheHeadsOfPairs) {
+  ModelDescription model = valueOf(read(of("phi4flash", R"("hidden_size":32,"num_attention_heads":8,
+      "num_key_value_heads":4,"num_hidden_layers":8)")));
+  auto partsOf = [&](int64_t layer, llvm::StringRef role) {
+    for (const WeightSpec &weight : model.layers[layer].blocks[0].weights)
+      if (weight.role == role) {
+        std::vector<std::pair<int64_t, int64_t>> parts;
+        for (const TensorRows &rows : weight.parts)
+          parts.emplace_back(*rows.firstRow, rows.rows);
+        return parts;
+      }
+    return std::vector<std::pair<int64_t, int64_t>>();
+  };
+  std::vector<std::pair<int64_t, int64_t>> queries = {{0, 4}, {8, 4}, {4, 4}, {12, 8}, {24, 4}, {20, 4}, {28, 4}};
+  for (int64_t layer : {1, 5, 7}) {
+    EXPECT_EQ(partsOf(layer, "q_proj.weight"), queries);
+    EXPECT_EQ(partsOf(layer, "q_proj.bias"), queries);
+  }
+  EXPECT_EQ(partsOf(1, "k_proj.weight"), (std::vector<std::pair<int64_t, int64_t>>{{32, 16}}));
+  EXPECT_EQ(partsOf(5, "v_proj.bias"), (std::vector<std::pair<int64_t, int64_t>>{{48, 16}}));
+  EXPECT_TRUE(partsOf(7, "k_proj.weight").empty());
+}
+
+TEST(Phi4Flash, ReadsWindowsOfLayers) {
+  auto windows = [&](llvm::StringRef value) {
+    return of("phi4flash", ("\"num_hidden_layers\":4,\"sliding_window\":" + value).str());
+  };
+  EXPECT_EQ(valueOf(read(windows("[null,7,null,null]"))).layers[1].blocks[0].attention()->window, 7);
+  EXPECT_EQ(valueOf(read(windows("[null,null,null,null]"))).layers[1].blocks[0].attention()->window, std::nullopt);
+  EXPECT_EQ(error(windows("[null,7]")),
+            "c: key 'sliding_window': expected a number, or a list of 4 entries, found one of 2");
+  EXPECT_EQ(error(windows("[null,0,null,null]")),
+            "c: key 'sliding_window': expected null or integers between 1 and 16777216 in the list, "
+            "found [null,0,null,null]");
+  EXPECT_EQ(error(windows("0")), "c: key 'sliding_window': expected an integer between 1 and 16777216, found 0");
+}
+
+TEST(Phi4Flash, RefusesBadKeys) {
+  EXPECT_EQ(error(of("phi4flash", "\"mb_per_layer\":4")),
+            "c: key 'mb_per_layer': expected 2 (every other layer a Mamba or a gated memory unit), found 4");
+  EXPECT_EQ(error(of("phi4flash", "\"num_hidden_layers\":6")),
+            "c: key 'num_hidden_layers': expected a multiple of 4, for halves that begin with a Mamba layer, found 6");
+  EXPECT_EQ(error(of("phi4flash", "\"num_key_value_heads\":5")),
+            "c: key 'num_key_value_heads': expected an even number, for heads in pairs, found 5");
+  EXPECT_NE(error(of("phi4flash", "\"lm_head_bias\":true")).find("lm_head_bias"), std::string::npos);
+  EXPECT_NE(error(of("phi4flash", "\"layer_norm_eps\":0")).find("layer_norm_eps"), std::string::npos);
 }
 
 } // namespace

@@ -99,7 +99,7 @@ TEST_F(Microsoft, Samba) {
   EXPECT_EQ(samba.family, "microsoft");
   ASSERT_EQ(samba.layers.size(), 2u);
   EXPECT_TRUE(*samba.layers[0].blocks[0].mamba() == (MambaSpec{16, 16, 4, 2, std::nullopt}));
-  EXPECT_TRUE(*samba.layers[1].blocks[0].attention() == (AttentionSpec{2, 1, 4, 3, 10000}));
+  EXPECT_TRUE(*samba.layers[1].blocks[0].attention() == (AttentionSpec{2, 1, 4, 3, 10000, std::nullopt}));
   EXPECT_EQ(samba.layers[1].blocks[1].mlp()->width, 12);
   EXPECT_FALSE(samba.head);
   // One key/value head: rows of q0, q1, k, v.

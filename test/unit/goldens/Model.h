@@ -46,14 +46,21 @@ public:
 
   /// Carries each sequence on by its tokens, none or more. Returns the logits of all tokens [T, V].
   Tensor<double> step(const Batch &batch) {
-    IntTensor tokens({0}, {}), segments({1}), rows({0}, {});
+    std::vector<int64_t> all;
+    for (const std::vector<int64_t> &sequence : batch)
+      for (size_t token = 0; token < sequence.size(); ++token)
+        all.push_back(all.size());
+    return step(batch, all);
+  }
+
+  /// The same, but returns the logits of some of the tokens.
+  Tensor<double> step(const Batch &batch, std::vector<int64_t> wanted) {
+    IntTensor tokens({0}, {}), segments({1}), rows({int64_t(wanted.size())}, std::move(wanted));
     for (const std::vector<int64_t> &sequence : batch) {
       tokens.data.insert(tokens.data.end(), sequence.begin(), sequence.end());
       segments.data.push_back(tokens.data.size());
     }
-    for (size_t row = 0; row < tokens.data.size(); ++row)
-      rows.data.push_back(row);
-    tokens.shape = rows.shape = {int64_t(tokens.data.size())};
+    tokens.shape = {int64_t(tokens.data.size())};
     segments.shape = {int64_t(segments.data.size())};
     Engine::Values arguments = {tokens, segments, IntTensor({int64_t(positions.size())}, positions), rows};
     arguments.insert(arguments.end(), states.begin(), states.end());

@@ -54,7 +54,9 @@ const GoldenModel familyModels[] = {
     {"llama", "tiny-llama", "model.safetensors", "golden.safetensors"},
     {"qwen2", "tiny-qwen2", "model.safetensors", "golden.safetensors"},
     {"jamba", "tiny-jamba", "model.safetensors", "golden.safetensors"},
-    {"jamba_in_bf16", "tiny-jamba", "model-bf16.safetensors", "golden-bf16.safetensors", false}};
+    {"jamba_in_bf16", "tiny-jamba", "model-bf16.safetensors", "golden-bf16.safetensors", false},
+    {"phi4flash", "tiny-phi4flash", "model.safetensors", "golden.safetensors"},
+    {"phi4flash_in_bf16", "tiny-phi4flash", "model-bf16.safetensors", "golden-bf16.safetensors", false}};
 
 void expectNear(const Rows &actual, const Rows &golden, double tolerance) {
   ASSERT_EQ(actual.shape, golden.shape);
@@ -134,6 +136,29 @@ protected:
     SCOPED_TRACE("in a ragged batch");
     expectLogits(logitsInARaggedBatch(model, tokens));
     expectFinalStates(kRaggedSequence);
+  }
+
+  // A prompt of which only some logits are wanted, then none, then one of each of two sequences. What is left out for
+  // tokens without logits must be missed neither then nor afterwards.
+  void someLogits() {
+    SCOPED_TRACE("some logits");
+    Rows all = take(golden.floats<double>("logits")), seen({0, all.shape[1]}, {}), expected = seen;
+    int64_t total = tokens.size();
+    auto expectRows = [&](const Rows &logits, llvm::ArrayRef<int64_t> rows) {
+      append(seen, logits);
+      for (int64_t row : rows)
+        append(expected, rowsOf(all, row, row + 1));
+    };
+    model.start(1);
+    expectRows(model.step({slice(tokens, 0, 21)}, {20, 3}), {20, 3});
+    EXPECT_EQ(model.step({slice(tokens, 21, 30)}, {}).shape[0], 0);
+    expectRows(model.step({slice(tokens, 30, total)}, {total - 31}), {total - 1});
+    expectFinalStates(0);
+    model.start(2);
+    expectRows(model.step({slice(tokens, 0, 7), slice(tokens, 0, total)}, {6 + total, 6}), {total - 1, 6});
+    expectRows(model.step({slice(tokens, 7, 9), {}}, {1}), {8});
+    expectNear(seen, expected, tolerance);
+    expectFinalStates(1);
   }
 
   void expectLogits(const Rows &logits) { expectNear(logits, take(golden.floats<double>("logits")), tolerance); }
@@ -232,6 +257,7 @@ TEST_P(ModelGolden, InEveryWay) {
   stepByStep();
   inChunks();
   inARaggedBatch();
+  someLogits();
   if (std::get<1>(GetParam()).isCompiled)
     aroundTheWindow();
 }
