@@ -473,6 +473,9 @@ static LogicalResult verifyHeads(Operation *op, Value q, StateType keys, StateTy
       values.getElementType() != keys.getElementType())
     return op->emitOpError() << "expected a value state of heads that hold one or several of " << kvHeads
                              << " key heads of " << headDim << " lanes, got " << values;
+  if (keys.isQuantised() && valueHeads != kvHeads)
+    return op->emitOpError() << "expected one value head for each of " << kvHeads << " key heads in states of i8, got "
+                             << valueHeads;
   return expectShape(op, "result", result.getType(), {sizeOf(q, 0), width / headDim * lanes});
 }
 

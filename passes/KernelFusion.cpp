@@ -202,10 +202,10 @@ private:
     return merged.getBody().getArgument(std::distance(inputs.begin(), llvm::find(inputs, input)));
   }
 
-  /// Whether anybody but the consumer reads the result.
+  /// Whether anybody but the consumer reads the result. A state that nobody reads leaves too.
   bool leaves(OpResult result) {
     if (isa<StateType>(result.getType()))
-      return true;
+      return !llvm::is_contained(result.getUsers(), consumer);
     SmallVector<Operation *> readers;
     otherReaders(ValueRange(result), consumer, readers);
     return !readers.empty();

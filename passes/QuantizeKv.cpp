@@ -70,6 +70,8 @@ private:
     unsigned number = cast<OpResult>(value).getResultNumber();
     if (auto attention = dyn_cast<SlidingWindowAttentionOp>(op))
       worklist.push_back(value == attention.getNewKeyState() ? attention.getKeyState() : attention.getValueState());
+    else if (auto attention = dyn_cast<CrossAttentionOp>(op))
+      worklist.push_back(value == attention.getNewKeyState() ? attention.getKeyState() : attention.getValueState());
     else if (auto kernel = dyn_cast<KernelOp>(op))
       worklist.push_back(kernel.getBody().front().getTerminator()->getOperand(number));
     else if (func::FuncOp callee = calleeOf(op))
@@ -83,6 +85,9 @@ private:
     Operation *op = use.getOwner();
     unsigned number = use.getOperandNumber();
     if (auto attention = dyn_cast<SlidingWindowAttentionOp>(op)) {
+      bool isKey = &use == &attention.getKeyStateMutable();
+      worklist.push_back(isKey ? attention.getNewKeyState() : attention.getNewValueState());
+    } else if (auto attention = dyn_cast<CrossAttentionOp>(op)) {
       bool isKey = &use == &attention.getKeyStateMutable();
       worklist.push_back(isKey ? attention.getNewKeyState() : attention.getNewValueState());
     } else if (auto kernel = dyn_cast<KernelOp>(op)) {
@@ -143,6 +148,11 @@ struct QuantizeKv : public samba::impl::SambaQuantizeKvBase<QuantizeKv> {
       return;
     Rings rings(module);
     for (SlidingWindowAttentionOp attention : attentions) {
+      if (element.isInteger() && attention.getValueDim() != attention.getHeadDim()) {
+        attention.emitError() << "expected values as wide as keys for keys and values of int8, got "
+                              << attention.getValueDim() << " lanes and " << attention.getHeadDim();
+        return signalPassFailure();
+      }
       if (element.isInteger() && !QuantAttr::isGroup(attention.getHeadDim())) {
         attention.emitError() << "expected heads of a multiple of 8 lanes between 8 and 1024 for keys and values of "
                                  "int8, got "

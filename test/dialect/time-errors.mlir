@@ -463,3 +463,14 @@ func.func @cross_key_uses(%q: tensor<?x32xf32>, %rows: tensor<?xi64>, %segments:
     : tensor<?x32xf32>, tensor<?xi64>, tensor<?xi64>, tensor<?xi64>, !samba.state<2x8x16xf32>
   return %keys : !samba.state<2x8x16xf32>
 }
+
+// -----
+
+func.func @attention_shared_integers(%q: tensor<?x16xf32>, %k: tensor<?x16xf32, #samba.quant<8, 8>>,
+    %segments: tensor<?xi64>, %positions: tensor<?xi64>, %keys: !samba.state<2x8x8xi8>, %values: !samba.state<1x8x16xi8>) {
+  // expected-error @+1 {{expected one value head for each of 2 key heads in states of i8, got 1}}
+  %0, %1, %2 = samba.sliding_window_attention %q, %k, %k segments %segments positions %positions state %keys, %values
+    : tensor<?x16xf32>, tensor<?x16xf32, #samba.quant<8, 8>>, tensor<?xi64>, tensor<?xi64>, !samba.state<2x8x8xi8>,
+    !samba.state<1x8x16xi8> -> tensor<?x32xf32>
+  return
+}

@@ -25,3 +25,14 @@ func.func @other_use(%q: tensor<?x8xf32>, %segments: tensor<?xi64>, %positions: 
   call @elsewhere(%nk) : (!samba.state<1x4x8xf32>) -> ()
   return %y : tensor<?x8xf32>
 }
+
+// -----
+
+func.func @wide_values(%q: tensor<?x16xf32>, %segments: tensor<?xi64>, %positions: tensor<?xi64>,
+    %keys: !samba.state<2x4x8xf32>, %values: !samba.state<1x4x16xf32>) -> tensor<?x32xf32> {
+  // expected-error @+1 {{expected values as wide as keys for keys and values of int8, got 16 lanes and 8}}
+  %y, %nk, %nv = samba.sliding_window_attention %q, %q, %q segments %segments positions %positions state %keys, %values
+    : tensor<?x16xf32>, tensor<?x16xf32>, tensor<?xi64>, tensor<?xi64>, !samba.state<2x4x8xf32>,
+    !samba.state<1x4x16xf32> -> tensor<?x32xf32>
+  return %y : tensor<?x32xf32>
+}

@@ -89,3 +89,19 @@ func.func @step(%x: tensor<?x8xf32>, %segments: tensor<?xi64>, %positions: tenso
 // EXECUTED: check: samba-quantize-kv {{ *}}changed, largest error
 // EXECUTED: check: samba-fuse-rotary {{ *}}changed, the same to the last bit
 // EXECUTED: check: samba-lower-to-cpu {{ *}}changed, largest error
+
+// Attention that reads the rings of another layer goes along.
+// CHECK-LABEL: func.func private @across
+// BF16: samba.sliding_window_attention {{.*}}, <1x4x8xbf16>
+// BF16: samba.cross_attention {{.*}}, <1x4x8xbf16>
+// INT8: samba.sliding_window_attention {{.*}}, <1x4x8xi8>
+// INT8: samba.cross_attention {{.*}}, <1x4x8xi8>
+func.func private @across(%q: tensor<?x8xf32>, %rows: tensor<?xi64>, %segments: tensor<?xi64>, %positions: tensor<?xi64>,
+    %keys: !samba.state<1x4x8xf32>, %values: !samba.state<1x4x8xf32>)
+    -> (tensor<?x8xf32>, !samba.state<1x4x8xf32>, !samba.state<1x4x8xf32>) {
+  %y, %nk, %nv = samba.sliding_window_attention %q, %q, %q segments %segments positions %positions state %keys, %values
+    : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xi64>, tensor<?xi64>, !samba.state<1x4x8xf32>
+  %z, %ck, %cv = samba.cross_attention %y rows %rows segments %segments positions %positions state %nk, %nv
+    : tensor<?x8xf32>, tensor<?xi64>, tensor<?xi64>, tensor<?xi64>, !samba.state<1x4x8xf32>
+  return %z, %ck, %cv : tensor<?x8xf32>, !samba.state<1x4x8xf32>, !samba.state<1x4x8xf32>
+}
