@@ -43,6 +43,9 @@ TEST(Precondition, Shapes) {
   EXPECT_EQ(errorText(linear(Rows({1, 2}), Rows({4, 2}), &bias)), "expected bias of shape [4], got [3]");
   Rows four({4});
   EXPECT_EQ(errorText(rmsNorm(Rows({1, 3}), &four, 1e-5)), "expected weight of shape [3], got [4]");
+  EXPECT_EQ(errorText(layerNorm<double>(Rows({1, 3}), four, nullptr, 1e-5)), "expected weight of shape [3], got [4]");
+  EXPECT_EQ(errorText(differentialNorm(Rows({1, 12}), four, four, 0, 1, 1e-5)),
+            "expected x to have a multiple of 2 heads of 4 lanes, got a width of 12");
   EXPECT_EQ(errorText(swiglu(Rows({1, 3}), Rows({2, 3}))), "expected up of shape [1, 3], got [2, 3]");
   EXPECT_EQ(errorText(rotary(Rows({2, 6}), Rows({2, 4}))),
             "expected an even head dimension that divides the width of x, 6; got 4");
@@ -99,8 +102,26 @@ TEST(Precondition, States) {
 std::string attentionError(int64_t length, int64_t position, bool windowed, Shape ring = {1, 4, 2}) {
   Rows rows({length, 2});
   States states{{Rows(ring)}};
+  llvm::Expected<RingShape> sizes = RingShape::of(ring);
+  if (!sizes)
+    return toString(sizes.takeError());
   return errorText(slidingWindowAttention(rows, rows, rows, vector({0, length}), vector({position}), states, states,
-                                          ring, windowed));
+                                          *sizes, windowed));
+}
+
+// Two tokens in a sequence that has seen one: positions 1 and 2 of a ring of 3 slots.
+TEST(Precondition, RowsOfCrossAttention) {
+  auto error = [](std::vector<int64_t> rows, int64_t slots) {
+    States states{{Rows({1, slots, 2})}};
+    int64_t count = rows.size();
+    return errorText(crossAttention(Rows({count, 2}), vector(rows), vector({0, 2}), vector({1}), states, states,
+                                    RingShape{1, slots, 2, 1}));
+  };
+  EXPECT_EQ(error({1, 0}, 3), "success");
+  EXPECT_EQ(error({0, 2}, 3), "expected rows between 0 and 1, the tokens of the step less one; got 2 at 1");
+  EXPECT_EQ(error({-1}, 3), "expected rows between 0 and 1, the tokens of the step less one; got -1 at 0");
+  EXPECT_EQ(error({1}, 2), "expected at most 2 tokens in sequence 0, the capacity of its state; got 3");
+  EXPECT_EQ(errorText(RingShape::of({4, 3, 2}, 3)), "expected a number of value heads that divides 4, got 3");
 }
 
 TEST(Precondition, CapacityOfFullAttention) {
