@@ -205,8 +205,7 @@ Expected<ModelDescription> read(const json::Object &config, StringRef path, cons
   int64_t positions = keys.integer("max_position_embeddings", 4096, 1, kMaxPositions);
   bool tied = keys.boolean("tie_word_embeddings", true);
   std::optional<int64_t> bos = keys.token("bos_token_id", 1, sizes.vocab);
-  std::vector<std::string> warnings;
-  std::optional<int64_t> eos = keys.firstToken("eos_token_id", 2, sizes.vocab, warnings);
+  std::vector<int64_t> eos = keys.tokens("eos_token_id", 2, sizes.vocab);
   std::optional<int64_t> pad = keys.padToken(sizes.vocab);
   if (keys.failed())
     return makeError(firstError);
@@ -221,9 +220,8 @@ Expected<ModelDescription> read(const json::Object &config, StringRef path, cons
   model.numerics = "residual=f32,norm_input=model";
   model.maxPositionEmbeddings = positions;
   model.bosToken = bos;
-  model.eosToken = eos;
+  model.endAt(eos);
   model.padToken = pad;
-  model.warnings = std::move(warnings);
   keys.warnOfUnknown(model.warnings);
   return model;
 }
