@@ -45,13 +45,12 @@ public:
       }
       if (atEnd)
         return End;
+      if (!waitForInput())
+        return Interrupted;
       char bytes[1 << 14];
       ssize_t got = ::read(STDIN_FILENO, bytes, sizeof(bytes));
-      if (got < 0 && errno == EINTR) {
-        if (takeInterrupt())
-          return Interrupted;
+      if (got < 0 && errno == EINTR)
         continue;
-      }
       if (got < 0)
         throw std::runtime_error(std::string("cannot read standard input: ") + std::strerror(errno));
       atEnd = got == 0;

@@ -11,13 +11,25 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdexcept>
 #include <string>
 #include <unistd.h>
 
 static volatile std::sig_atomic_t interruptCount = 0;
 
-static void onInterrupt(int) { interruptCount = 1; }
+/// Ends of a pipe, into which an interrupt writes what wakes waitForInput, whichever thread it arrives in and however
+/// shortly before the wait; -1: nobody waits like this.
+static int wakeUp[2] = {-1, -1};
+
+static void onInterrupt(int) {
+  interruptCount = 1;
+  int error = errno;
+  // If the pipe is full it wakes up as well.
+  if (wakeUp[1] >= 0 && ::write(wakeUp[1], "", 1) < 0)
+    errno = error;
+}
 
 void samba::run::print(std::string_view text) {
   while (!text.empty()) {
@@ -44,6 +56,8 @@ void samba::run::installSignals() {
 }
 
 void samba::run::catchInterrupts() {
+  if (wakeUp[0] < 0 && ::pipe2(wakeUp, O_NONBLOCK | O_CLOEXEC) != 0)
+    throw std::runtime_error(std::string("cannot make a pipe: ") + std::strerror(errno));
   struct sigaction action = {};
   action.sa_handler = onInterrupt;
   ::sigaction(SIGINT, &action, nullptr);
@@ -53,6 +67,21 @@ bool samba::run::takeInterrupt() {
   bool marked = interruptCount != 0;
   interruptCount = 0;
   return marked;
+}
+
+bool samba::run::waitForInput() {
+  pollfd inputs[] = {{STDIN_FILENO, POLLIN, 0}, {wakeUp[0], POLLIN, 0}};
+  while (true) {
+    if (::poll(inputs, 2, -1) < 0 && errno != EINTR)
+      throw std::runtime_error(std::string("cannot wait for standard input: ") + std::strerror(errno));
+    char bytes[64];
+    while (::read(wakeUp[0], bytes, sizeof(bytes)) > 0)
+      ;
+    if (takeInterrupt())
+      return false;
+    if (inputs[0].revents != 0)
+      return true;
+  }
 }
 
 bool samba::run::interrupted() { return interruptCount != 0; }

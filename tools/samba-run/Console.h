@@ -29,6 +29,8 @@ void installSignals();
 void catchInterrupts();
 /// Takes the mark away; true if there was one.
 bool takeInterrupt();
+/// Waits until standard input can be read; false if Ctrl-C came first, whose mark it takes away. After catchInterrupts.
+bool waitForInput();
 /// True after Ctrl-C.
 bool interrupted();
 
