@@ -24,7 +24,7 @@ __all__ = ["Detokenizer", "Error", "Model", "Sampler", "Scheduler", "Session", "
 
 _STATUS = [
     "OK", "IO", "FORMAT", "ABI", "CPU", "ARGUMENT", "CONTEXT_FULL", "MEMORY", "LIMIT", "TOKENIZER", "NUMERIC",
-    "INTERNAL", "MISMATCH", "DEVICE",
+    "INTERNAL", "MISMATCH", "DEVICE", "TEMPLATE",
 ]  # fmt: skip
 _LIMIT = 8
 
@@ -85,6 +85,7 @@ _CHECKED = {
     "samba_scheduler_step": [c_void_p, POINTER(POINTER(_Ready)), POINTER(c_size_t)],
     "samba_tokenize": [c_void_p, c_char_p, c_size_t, c_int, POINTER(c_int32), c_size_t, POINTER(c_size_t)],
     "samba_detokenize": [c_void_p, POINTER(c_int32), c_size_t, c_char_p, c_size_t, POINTER(c_size_t)],
+    "samba_render_chat": [c_void_p, c_char_p, c_char_p, c_char_p, c_size_t, POINTER(c_size_t)],
     "samba_detokenizer_create": [c_void_p, POINTER(c_void_p)],
     "samba_detokenizer_push": [c_void_p, c_int32, POINTER(c_char_p), POINTER(c_size_t)],
     "samba_detokenizer_finish": [c_void_p, POINTER(c_char_p), POINTER(c_size_t)],
@@ -115,6 +116,8 @@ _PLAIN = {
     "samba_saved_bytes": (c_size_t, [c_void_p]),
     "samba_state_bytes": (c_size_t, [c_void_p]),
     "samba_session_free": (None, [c_void_p]),
+    "samba_is_end_token": (c_int, [c_void_p, c_int32]),
+    "samba_chat_template": (c_char_p, [c_void_p]),
     "samba_session_reset": (None, [c_void_p]),
     "samba_session_position": (c_int64, [c_void_p]),
     "samba_session_note": (c_int64, [c_void_p]),
@@ -237,29 +240,52 @@ class Model(_Object):
         value = function(self._handle)
         return None if value < 0 else value
 
+    @property
+    def chat_template(self):
+        """The text of the model's chat template, or None."""
+        text = _c.samba_chat_template(self._handle)
+        return None if text is None else text.decode()
+
+    def is_end_token(self, token):
+        """Whether it ends a text; a model may have several such tokens."""
+        return bool(_c.samba_is_end_token(self._handle, token))
+
     def tokenize(self, text, special=True):
-        data = text.encode()
+        """`special`: True adds begin and end ids as the model says, False adds none, and "parse" is for text of
+        render_chat, in which names of special tokens are those tokens."""
+        data, special = text.encode(), 2 if special == "parse" else int(special)
         count = c_size_t(len(data) + 8)
         while True:
             ids = (c_int32 * count.value)()
             try:
-                _c.samba_tokenize(self._handle, data, len(data), int(special), ids, len(ids), byref(count))
+                _c.samba_tokenize(self._handle, data, len(data), special, ids, len(ids), byref(count))
                 return list(ids[: count.value])
+            except Error as error:
+                if error.status != _STATUS[_LIMIT]:
+                    raise
+
+    def _text(self, size, call, *arguments):
+        """What a call writes that is told how much room there is and tells how much it needs."""
+        size = c_size_t(size)
+        while True:
+            text = ctypes.create_string_buffer(size.value)
+            try:
+                call(self._handle, *arguments, text, len(text), byref(size))
+                return text.raw[: size.value].decode("utf-8", "replace")
             except Error as error:
                 if error.status != _STATUS[_LIMIT]:
                     raise
 
     def detokenize(self, ids):
         ids = _tokens(ids)
-        size = c_size_t(8 * len(ids) + 8)
-        while True:
-            text = ctypes.create_string_buffer(size.value)
-            try:
-                _c.samba_detokenize(self._handle, ids, len(ids), text, len(text), byref(size))
-                return text.raw[: size.value].decode("utf-8", "replace")
-            except Error as error:
-                if error.status != _STATUS[_LIMIT]:
-                    raise
+        return self._text(8 * len(ids) + 8, _c.samba_detokenize, ids, len(ids))
+
+    def render_chat(self, messages, template=None, **variables):
+        """The text of a conversation, [{"role": ..., "content": ...}, ...], by the model's chat template or another one.
+        Further variables as for samba_render_chat in samba.h, like add_generation_prompt=False."""
+        template = None if template is None else template.encode()
+        data = json.dumps({"messages": messages, **variables}).encode()
+        return self._text(1 << 12, _c.samba_render_chat, template, data)
 
     def session(self):
         """A fresh sequence."""
@@ -300,7 +326,7 @@ class Model(_Object):
         for _ in range(n):
             (logits,) = session.feed(ids)
             token = sampler.sample(logits)
-            if token == self.eos and stop_at_eos:
+            if stop_at_eos and self.is_end_token(token):
                 break
             sampler.accept(token)
             piece = text.push(token)

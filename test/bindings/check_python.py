@@ -40,6 +40,15 @@ out = subprocess.run(
 )
 expect(text == out.stdout, f"{text!r} is not {out.stdout!r}")
 expect(model.detokenize(model.tokenize("a whale")) == "a whale", "detokenize(tokenize())")
+template = "{% for m in messages %}[{{ m.role }}] {{ m.content }}{{ eos_token }}{% endfor %}"
+said = [{"role": "user", "content": "Caf\u00e9?" * 1000}]
+chat = model.render_chat(said, template, eos_token="</s>")
+expect(chat == "[user] " + said[0]["content"] + "</s>", f"render_chat: {chat[-20:]!r}")
+expect(model.tokenize(chat, special="parse")[-1] == model.eos, "a special token in a rendered conversation")
+expect(model.is_end_token(model.eos) and not model.is_end_token(5), "is_end_token")
+expect(model.chat_template is None, "samba-tiny has no chat template")
+expect_error("TEMPLATE", lambda: model.render_chat(said))
+expect_error("TEMPLATE", lambda: model.render_chat(said, "{% if %}"))
 expect(samba.Sampler(temperature=1, seed=3).sample([0.0, 100.0]) == 1, "sample a list")
 sampler = samba.Sampler(temperature=1, seed=3, presence_penalty=1)
 sampler.accept(1)
