@@ -50,7 +50,7 @@ public:
       : e(e), x(x), quant(quant), groups(cast<MemRefType>(products.front().weight.getType()).getDimSize(1)),
         lanes(quant.getWidth() % e.target.lanes() ? quant.getWidth() : e.target.lanes()),
         parts(quant.getWidth() / lanes), machineDot(!e.target.byteDot.empty() && lanes == e.target.lanes()),
-        tiles(e, products, epilogue, quant.getWidth(), lanes, e.target.tileRowsFor(quant.getWidth())) {}
+        tiles(e, products, epilogue, quant.getWidth(), lanes, tileRows()) {}
 
   void emit() {
     tiles.emit(e.rows(x), [&](const LinearPart &part, Value panelNumber, ArrayRef<Value> tile) {
@@ -62,6 +62,12 @@ public:
   }
 
 private:
+  /// After a short group the integer sums go to f32 so soon that both should stay in registers, which half the rows do.
+  int64_t tileRows() const {
+    int64_t rows = e.target.tileRowsFor(quant.getWidth());
+    return quant.getGroup() < 128 ? std::max<int64_t>(1, rows / 2) : rows;
+  }
+
   SmallVector<Value> sums() {
     SmallVector<Value> zero(rows.size() * parts, e.splat(0, lanes));
     return e.loop(e.index(0), e.index(groups), 1, zero, [&](Value group, ValueRange carried) {
