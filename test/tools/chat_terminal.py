@@ -8,18 +8,26 @@ import os
 import pty
 import select
 import sys
+import termios
 import time
 
 folder, *command = sys.argv[1:]
 child, terminal = pty.fork()
 if child == 0:
     os.execvp(command[0], command)
+# By itself a terminal throws away at Ctrl-C what it has not shown yet.
+attributes = termios.tcgetattr(terminal)
+attributes[3] |= termios.NOFLSH
+termios.tcsetattr(terminal, termios.TCSANOW, attributes)
 shown = ""
 deadline = time.monotonic() + 120
 
 
 def fail(what):
-    os.kill(child, 9)
+    try:
+        os.kill(child, 9)
+    except ProcessLookupError:
+        pass  # it has ended
     sys.exit(f"{what}; the terminal shows {shown[-2000:]!r}")
 
 
