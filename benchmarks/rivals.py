@@ -7,7 +7,8 @@ puts the tables into docs/performance.md.
         iree-base-compiler iree-base-runtime
     VENV/bin/python benchmarks/rivals.py NAME [--threads 1,2] [--rounds 5] [--keep DIR] [--shape 421M]
 
-A rival that is not installed is left out, and the table says so. All are measured in turns: a round asks each of them
+A rival that is not installed is left out, and the table says so; so is one that fails
+(--without leaves more out). All are measured in turns: a round asks each of them
 once, in an order of its own; the tables have medians over the rounds. What they compute is compared first.
 
 Models: random weights in the layout of the family jamba, the closest that others know (see rivals/checkpoint.py). A fresh
@@ -39,6 +40,7 @@ parser.add_argument("--prompt", type=int, default=512, help="tokens (default 512
 parser.add_argument("--generate", type=int, default=32, help="tokens (default 32)")
 parser.add_argument("--keep", help="a folder for the models, which stay there for the next run (default: temporary)")
 parser.add_argument("--only", choices=["models", "products"])
+parser.add_argument("--without", default="", help="engines and libraries to leave out, separated by commas")
 arguments = parser.parse_args()
 BIN = os.path.join(arguments.build, "bin")
 THREADS = [int(count) for count in arguments.threads.split(",")]
@@ -137,7 +139,7 @@ def make_models(folder):
             if not os.path.exists(path):
                 engines.quantize(source, path, kind)
             models.append(("llama.cpp", precision, path))
-    if version("torch") and version("transformers"):
+    if version("torch") and version("transformers") and "transformers" not in arguments.without.split(","):
         models += [("transformers", precision, hf) for precision in ("f32", "bf16")]
     for precision in "f32", "bf16":
         subprocess.run([os.path.join(BIN, "samba-compile"), hf, "--precision=" + precision, "--fusion=none", "--quiet", "-o",
@@ -167,7 +169,12 @@ def compare_models(models):
                 # The implementation of transformers scans token by token: once is enough for it.
                 if turn > 1 and statistics.median(row["prompt"]) > 20:
                     continue
-                seconds = worker.ask_all(dict(prompt=arguments.prompt), dict(generate=arguments.generate))
+                try:
+                    seconds = worker.ask_all(dict(prompt=arguments.prompt), dict(generate=arguments.generate))
+                except RuntimeError as error:
+                    say(f"{row['engine']} {row['precision']}: left out: {error}")
+                    workers.remove((worker, row))
+                    continue
                 if turn:
                     row["prompt"].append(seconds[0])
                     row["generate"].append(seconds[1])
@@ -204,7 +211,7 @@ PRODUCTS = {
 def compare_products(folder):
     rows = []
     libraries = [name for name in ("PyTorch", "PyTorch compiled", "ONNX Runtime", "OpenVINO", "IREE")
-                 if version(PACKAGES[name.removesuffix(" compiled")])]  # fmt: skip
+                 if version(PACKAGES[name.removesuffix(" compiled")]) and name not in arguments.without.split(",")]  # fmt: skip
     for threads in THREADS:
         ours, times, workers = {}, {}, {}
         for library in libraries:

@@ -24,7 +24,7 @@ def config(shape):
         "attn_layer_offset": 1, "expert_layer_period": 2, "expert_layer_offset": 1, "num_experts": 1,
         "num_experts_per_tok": 1, "mamba_d_state": STATE, "mamba_d_conv": CONV, "mamba_expand": 2,
         "mamba_dt_rank": s["hidden"] // 16, "mamba_conv_bias": True, "mamba_proj_bias": False, "hidden_act": "silu",
-        "rms_norm_eps": 1e-5, "max_position_embeddings": 131072, "tie_word_embeddings": True, "bos_token_id": 1,
+        "rms_norm_eps": 1e-5, "max_position_embeddings": 4096, "tie_word_embeddings": True, "bos_token_id": 1,
         "eos_token_id": 2, "pad_token_id": 0, "use_mamba_kernels": False, "torch_dtype": "float32",
     }  # fmt: skip
 
@@ -83,7 +83,7 @@ def write_gguf(shape, path):
     s, d = SHAPES[shape], SHAPES[shape]["hidden"]
     names = gguf.TensorNameMap(gguf.MODEL_ARCH.JAMBA, s["layers"])
     writer = gguf.GGUFWriter(path, "jamba")
-    writer.add_context_length(131072)
+    writer.add_context_length(4096)
     writer.add_block_count(s["layers"])
     writer.add_embedding_length(d)
     writer.add_feed_forward_length(s["mlp"])
