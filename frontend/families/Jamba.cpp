@@ -66,9 +66,7 @@ Expected<ModelDescription> read(const json::Object &config, StringRef path, cons
   biases.conv = keys.boolean("mamba_conv_bias", true);
   int64_t positions = keys.integer("max_position_embeddings", 262144, 1, kMaxPositions);
   bool tied = keys.boolean("tie_word_embeddings", false);
-  std::optional<int64_t> bos = keys.token("bos_token_id", 1, sizes.vocab);
-  std::vector<int64_t> eos = keys.tokens("eos_token_id", 2, sizes.vocab);
-  std::optional<int64_t> pad = keys.padToken(sizes.vocab);
+  LlamaTokens tokens = readTokens(keys, sizes.vocab);
   if (keys.failed())
     return makeError(firstError);
 
@@ -90,10 +88,7 @@ Expected<ModelDescription> read(const json::Object &config, StringRef path, cons
   }
   model.numerics = "norm_cast=hf";
   model.maxPositionEmbeddings = positions;
-  model.bosToken = bos;
-  model.endAt(eos);
-  model.padToken = pad;
-  keys.warnOfUnknown(model.warnings);
+  finishLlama(model, tokens, keys);
   return model;
 }
 

@@ -99,9 +99,7 @@ Expected<ModelDescription> readAny(const json::Object &config, StringRef path, K
                                              : 32768,
                                    1, kMaxPositions);
   bool tied = keys.boolean("tie_word_embeddings", false);
-  std::optional<int64_t> bos = keys.token("bos_token_id", 1, sizes.vocab);
-  std::vector<int64_t> eos = keys.tokens("eos_token_id", 2, sizes.vocab);
-  std::optional<int64_t> pad = keys.padToken(sizes.vocab);
+  LlamaTokens tokens = readTokens(keys, sizes.vocab);
   if (keys.failed())
     return makeError(firstError);
 
@@ -121,10 +119,7 @@ Expected<ModelDescription> readAny(const json::Object &config, StringRef path, K
   }
   model.numerics = "norm_cast=hf";
   model.maxPositionEmbeddings = positions;
-  model.bosToken = bos;
-  model.endAt(eos);
-  model.padToken = pad;
-  keys.warnOfUnknown(model.warnings);
+  finishLlama(model, tokens, keys);
   return model;
 }
 
@@ -201,4 +196,19 @@ void samba::addMlpWeights(BlockSpec &block, const std::string &prefix, int64_t h
   block.addLinear("gate_proj", prefix + "gate_proj", width, hidden, bias);
   block.addLinear("up_proj", prefix + "up_proj", width, hidden, bias);
   block.addLinear("down_proj", prefix + "down_proj", hidden, width, bias);
+}
+
+LlamaTokens samba::readTokens(KeyReader &keys, int64_t vocab) {
+  LlamaTokens tokens;
+  tokens.bos = keys.token("bos_token_id", 1, vocab);
+  tokens.eos = keys.tokens("eos_token_id", 2, vocab);
+  tokens.pad = keys.padToken(vocab);
+  return tokens;
+}
+
+void samba::finishLlama(ModelDescription &model, const LlamaTokens &tokens, const KeyReader &keys) {
+  model.bosToken = tokens.bos;
+  model.endAt(tokens.eos);
+  model.padToken = tokens.pad;
+  keys.warnOfUnknown(model.warnings);
 }

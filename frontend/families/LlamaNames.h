@@ -30,6 +30,15 @@ ModelDescription startLlama(llvm::StringRef family, llvm::StringRef path, const 
 void addAttentionWeights(BlockSpec &block, const std::string &prefix, int64_t hidden, bool qkvBias, bool oBias);
 void addMlpWeights(BlockSpec &block, const std::string &prefix, int64_t hidden, bool bias);
 
+/// Ids of special tokens, where there are any.
+struct LlamaTokens {
+  std::optional<int64_t> bos, pad;
+  std::vector<int64_t> eos;
+};
+LlamaTokens readTokens(KeyReader &keys, int64_t vocab);
+/// What comes last: the tokens, and a warning for each key that nobody has read.
+void finishLlama(ModelDescription &model, const LlamaTokens &tokens, const KeyReader &keys);
+
 } // namespace samba
 
 #endif // FRONTEND_FAMILIES_LLAMANAMES_H

@@ -9,6 +9,7 @@
 #define LOWERING_GPU_LINEAREPILOGUE_H
 
 #include "lowering/gpu/Kernels.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace samba {
 
@@ -42,6 +43,17 @@ struct LinearEpilogue {
   mlir::ValueRange arguments;
   mlir::Value bias, residual, result;
 };
+
+/// The first of the shapes that keeps a device busy, or the last.
+template <typename Shape, size_t count>
+const Shape &chooseTile(const Shape (&shapes)[count], const Limits &limits, const LinearOperands &linear) {
+  constexpr int64_t kEnoughBlocks = 132; // to keep all of a device busy
+  int64_t rows = limits.of(linear.result.extent);
+  for (const Shape &shape : shapes)
+    if (llvm::divideCeil(rows, shape.rows) * llvm::divideCeil(linear.outputs, shape.columns) >= kEnoughBlocks)
+      return shape;
+  return shapes[count - 1];
+}
 
 } // namespace samba
 

@@ -23,7 +23,6 @@ using namespace samba;
 
 namespace {
 
-constexpr int64_t kEnoughBlocks = 132; // to keep all of a device busy
 constexpr int64_t kStages = 4;
 
 /// A block's tile.
@@ -37,14 +36,6 @@ struct Shape {
 };
 
 constexpr Shape kShapes[] = {{128, 128}, {64, 128}, {64, 64}};
-
-Shape chooseShape(const Limits &limits, const LinearOperands &linear) {
-  int64_t rows = limits.of(linear.result.extent);
-  for (const Shape &shape : kShapes)
-    if (llvm::divideCeil(rows, shape.rows) * llvm::divideCeil(linear.outputs, shape.columns) >= kEnoughBlocks)
-      return shape;
-  return std::end(kShapes)[-1];
-}
 
 class Kernel {
 public:
@@ -183,7 +174,7 @@ bool samba::fitsLinearHopper(const StepBuilder &s, const LinearOperands &linear)
 }
 
 void samba::launchLinearHopper(StepBuilder &s, const LinearOperands &linear) {
-  Shape shape = chooseShape(s.limits(), linear);
+  Shape shape = chooseTile(kShapes, s.limits(), linear);
   LinearArguments places(linear);
   places.list[places.x] = mapOf(linear.x, {linear.x.extent}, shape.rows);
   places.list[places.weight] =

@@ -30,7 +30,6 @@ namespace {
 
 constexpr int64_t kSlice = QuantWeight::kGroup, kRowBytes = kSlice * 2, kChunk = 8, kChunks = kSlice / kChunk;
 constexpr int64_t kPanel = QuantWeight::kPanel, kStep = 16, kStepBytes = kStep * 2, kCopy = 16;
-constexpr int64_t kEnoughBlocks = 132; // to keep all of a device busy
 
 /// A block's tile, and the part of each warp.
 struct Shape {
@@ -43,14 +42,6 @@ struct Shape {
 };
 
 constexpr Shape kShapes[] = {{128, 64, 2, 64, 32}, {64, 64, 3, 32, 32}, {32, 64, 4, 16, 32}};
-
-Shape chooseShape(const Limits &limits, const LinearOperands &linear) {
-  int64_t rows = limits.of(linear.result.extent);
-  for (const Shape &shape : kShapes)
-    if (llvm::divideCeil(rows, shape.rows) * llvm::divideCeil(linear.outputs, shape.columns) >= kEnoughBlocks)
-      return shape;
-  return std::end(kShapes)[-1];
-}
 
 class Kernel {
 public:
@@ -270,7 +261,7 @@ private:
 } // namespace
 
 void samba::launchLinearQuant(StepBuilder &s, const LinearOperands &linear) {
-  Shape shape = chooseShape(s.limits(), linear);
+  Shape shape = chooseTile(kShapes, s.limits(), linear);
   LinearArguments places(linear);
   StepBuilder::Spec spec{"linear_quant", llvm::formatv("{0} {1}x{2}", describe(linear), shape.rows, shape.columns),
                          shape.threads()};

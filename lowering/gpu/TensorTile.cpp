@@ -12,15 +12,6 @@
 using namespace mlir;
 using namespace samba;
 
-TileShape samba::chooseTile(ArrayRef<TileShape> shapes, const Limits &limits, const LinearOperands &linear) {
-  constexpr int64_t kEnoughBlocks = 132; // to keep all of a device busy
-  int64_t rows = limits.of(linear.result.extent);
-  for (const TileShape &shape : shapes)
-    if (llvm::divideCeil(rows, shape.rows) * llvm::divideCeil(linear.outputs, shape.columns) >= kEnoughBlocks)
-      return shape;
-  return shapes.back();
-}
-
 TensorTile::TensorTile(GpuEmitter &e, const TileShape &shape, const LinearOperands &linear,
                        const LinearArguments &places, ValueRange arguments, int64_t parts)
     : e(e), shape(shape), linear(linear), places(places), arguments(arguments), inputs(linear.x.width), parts(parts) {

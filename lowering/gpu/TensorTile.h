@@ -30,9 +30,6 @@ struct TileShape {
   int64_t threads() const { return rows / warpRows * warpsAcross() * kWarp; }
 };
 
-/// The first of the shapes that keeps a device busy, or the last.
-TileShape chooseTile(mlir::ArrayRef<TileShape> shapes, const Limits &limits, const LinearOperands &linear);
-
 class TensorTile {
 protected:
   using Value = mlir::Value;
