@@ -14,12 +14,12 @@ import argparse
 import json
 import os
 import random
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
+
+import measuring
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -170,22 +170,11 @@ def svg(result):
 
 
 def main():
-    folder = arguments.keep or tempfile.mkdtemp()
-    os.makedirs(folder, exist_ok=True)
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            cpu = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), "CPU")
-        machine = (f"{cpu}, {arguments.threads} threads, load average {os.getloadavg()[0]:.2f}; "
+    with measuring.models_folder(arguments.keep) as folder:
+        machine = (f"{measuring.cpu()}, {arguments.threads} threads, load average {os.getloadavg()[0]:.2f}; "
                    f"{os.path.basename(arguments.shape)}, {arguments.precision}")  # fmt: skip
         result = dict(machine=machine, points=summary(measure(compile_models(folder))))
-        base = os.path.join(HERE, "results", arguments.name + "-length")
-        for suffix, text in (".json", json.dumps(result, indent=1) + "\n"), (".md", markdown(result)), (".svg", svg(result)):
-            with open(base + suffix, "w", encoding="utf-8") as file:
-                file.write(text)
-        subprocess.run([os.path.join(HERE, "update-docs.sh"), arguments.name], check=True)
-    finally:
-        if not arguments.keep:
-            shutil.rmtree(folder)
+        measuring.store(arguments.name, "length", result, md=markdown(result), svg=svg(result))
 
 
 if __name__ == "__main__":

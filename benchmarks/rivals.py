@@ -7,9 +7,9 @@ puts the tables into docs/performance.md.
         iree-base-compiler iree-base-runtime
     VENV/bin/python benchmarks/rivals.py NAME [--threads 1,2] [--rounds 5] [--keep DIR] [--shape 421M]
 
-A rival that is not installed is left out, and the table says so; so is one that fails
-(--without leaves more out). All are measured in turns: a round asks each of them
-once, in an order of its own; the tables have medians over the rounds. What they compute is compared first.
+A rival that is not installed is left out, and the table says so; so is one that fails (--without leaves more out). All
+are measured in turns: a round asks each of them once, in an order of its own; the tables have medians over the rounds.
+What they compute is compared first.
 
 Models: random weights in the layout of the family jamba, the closest that others know (see rivals/checkpoint.py). A fresh
 sequence of 512 tokens, then 32 tokens one by one.
@@ -20,7 +20,6 @@ import importlib.metadata
 import json
 import os
 import random
-import shutil
 import statistics
 import subprocess
 import sys
@@ -29,6 +28,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "rivals"))
 import checkpoint  # noqa: E402
+import measuring  # noqa: E402
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("name")
@@ -286,26 +286,16 @@ def markdown(result):
 
 
 def main():
-    folder = arguments.keep or tempfile.mkdtemp()
-    os.makedirs(folder, exist_ok=True)
-    try:
-        cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "")
-        result = dict(cpu=f"{cpu}, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.2f}", shape=arguments.shape,
-                      versions={name: version(package) for name, package in PACKAGES.items()}, prompt=arguments.prompt,
-                      generate=arguments.generate, models=[], products=[])  # fmt: skip
+    with measuring.models_folder(arguments.keep) as folder:
+        result = dict(cpu=f"{measuring.cpu()}, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.2f}",
+                      shape=arguments.shape, versions={name: version(package) for name, package in PACKAGES.items()},
+                      prompt=arguments.prompt, generate=arguments.generate, models=[], products=[])  # fmt: skip
         models = make_models(folder)
         if arguments.only != "products":
             result["models"] = compare_models(models)
         if arguments.only != "models":
             result["products"] = compare_products(folder)
-        base = os.path.join(HERE, "results", arguments.name + "-rivals")
-        for suffix, text in (".json", json.dumps(result, indent=1) + "\n"), (".md", markdown(result)):
-            with open(base + suffix, "w", encoding="utf-8") as file:
-                file.write(text)
-        subprocess.run([os.path.join(HERE, "update-docs.sh"), arguments.name], check=True)
-    finally:
-        if not arguments.keep:
-            shutil.rmtree(folder)
+        measuring.store(arguments.name, "rivals", result, md=markdown(result))
 
 
 if __name__ == "__main__":
