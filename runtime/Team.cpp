@@ -9,8 +9,11 @@
 
 #include <algorithm>
 #include <climits>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <omp.h>
+#include <string>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -39,7 +42,36 @@ static void relax() {
 #endif
 }
 
-Team::Team(int32_t threads) : wanted(threads > 0 ? threads : std::max(1, omp_get_max_threads())) {
+/// libomp notes in a file named after the process that it is loaded, in shared memory or else in /tmp. It leaves the
+/// file empty if it cannot write it (full disk, limit on file sizes) or is killed in between, and a later process of
+/// the same number then dies of SIGBUS or waits for ever when it reads what is not there. So an empty one is removed.
+static void removeEmptyRegistration() {
+  std::string name = "/__KMP_REGISTERED_LIB_" + std::to_string(::getpid()) + "_" + std::to_string(::getuid());
+  std::string fallback = "/tmp" + name;
+  auto isEmpty = [](int file) {
+    char first = 0;
+    bool empty = file >= 0 && ::read(file, &first, 1) >= 0 && first == 0;
+    if (file >= 0)
+      ::close(file);
+    return empty;
+  };
+  if (isEmpty(::shm_open(name.c_str(), O_RDONLY, 0)))
+    ::shm_unlink(name.c_str());
+  if (isEmpty(::open(fallback.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)))
+    ::unlink(fallback.c_str());
+}
+
+/// What OMP_NUM_THREADS asks for. The first call starts libomp.
+static int32_t defaultThreads() {
+  removeEmptyRegistration();
+  int32_t threads = std::max(1, omp_get_max_threads());
+  removeEmptyRegistration();
+  return threads;
+}
+
+Team::Team(int32_t threads) : wanted(defaultThreads()) {
+  if (threads > 0)
+    wanted = threads;
   spins = wanted <= omp_get_num_procs() ? pollsBeforeSleep : 0;
 }
 
