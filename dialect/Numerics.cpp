@@ -32,7 +32,7 @@ ArrayRef<NumericsFlag> Numerics::flags() {
       {"scan_out", {"f32", "model"}, "type of the products of C and the state, and of the gate"},
       {"rope_math", {"f32", "model"}, "type in which heads are rotated"},
       {"rope_angle", {"f64", "f32"}, "type of the rotary angles"},
-      {"attn_p", {"f32"}, "type of the attention weights", "model"},
+      {"attn_p", {"f32", "model"}, "type of the attention weights that multiply the values"},
       {"norm_offset", {"0", "1"}, "what is added to the weights of norms"},
   };
   return all;
@@ -42,8 +42,7 @@ std::string Numerics::help() {
   std::string text;
   for (const NumericsFlag &flag : flags()) {
     std::string values = llvm::join(flag.values, "|");
-    text += formatv("  {0,-16} {1,-12} {2}{3}\n", flag.name, values, flag.help,
-                    flag.refused.empty() ? "" : (" (not supported: " + flag.refused + ")").str());
+    text += formatv("  {0,-16} {1,-12} {2}\n", flag.name, values, flag.help);
   }
   return text;
 }
@@ -72,7 +71,7 @@ Error Numerics::set(StringRef name, StringRef value) {
   }
   if (!is_contained(flag->values, value))
     return createStringError("numerics: " + name + ": expected " + join(flag->values, " or ") + ", found '" + value +
-                             "'" + (value == flag->refused ? " (not supported)" : ""));
+                             "'");
   if (value == flag->values.front())
     changed.erase(name.str());
   else

@@ -26,8 +26,6 @@ struct NumericsFlag {
   llvm::StringLiteral name;
   llvm::SmallVector<llvm::StringLiteral, 2> values; // the first is the default
   llvm::StringLiteral help;
-  /// A value of the specification that cannot be carried out; empty if there is none.
-  llvm::StringLiteral refused = "";
 };
 
 class Numerics {
@@ -66,6 +64,9 @@ constexpr llvm::StringLiteral kRoundState = "samba.round_state";
 constexpr llvm::StringLiteral kRoundOutput = "samba.round_output";
 /// On a samba.rotary: the products and their sums are rounded.
 constexpr llvm::StringLiteral kRoundProducts = "samba.round_products";
+/// On a samba.sliding_window_attention or samba.cross_attention: the weights of the softmax are rounded, after they
+/// have been divided by their sum.
+constexpr llvm::StringLiteral kRoundWeights = "samba.round_weights";
 /// On a samba.weight: the values of the source are rounded before they are transformed.
 constexpr llvm::StringLiteral kRoundSource = "samba.round_source";
 

@@ -108,6 +108,8 @@ private:
         op->setAttr(kRoundProducts, b.getUnitAttr());
       if (isa<SelectiveScanOp>(op) && numerics["scan_out"] == "model")
         op->setAttr(kRoundOutput, b.getUnitAttr());
+      if (isa<SlidingWindowAttentionOp, CrossAttentionOp>(op) && numerics["attn_p"] == "model")
+        op->setAttr(kRoundWeights, b.getUnitAttr());
     });
     for (Operation *norm : norms) {
       if (auto rms = dyn_cast<RmsNormOp>(norm); rms && rms.getWeight() && numerics["norm_cast"] == "hf")

@@ -16,10 +16,11 @@ def SambaApplyNumerics : Pass<"samba-apply-numerics", "::mlir::ModuleOp"> {
     Reads the module attribute `samba.numerics` (`docs/numerics.md` has the flags) and carries it out, then removes it:
     roundings become `arith.truncf` followed by `arith.extf`; the bias of dt_proj moves into the product
     (`dt_bias = fused`); the gate of a scan becomes a `samba.swiglu` of its rounded result (`gate_on = rounded`); what
-    happens inside an operation becomes a discardable attribute of it, `samba.round_normalised`, `samba.round_state`
-    or, of a weight, `samba.round_source`. With all flags at their defaults nothing changes.
+    happens inside an operation becomes a discardable attribute of it, `samba.round_normalised`, `samba.round_state`,
+    `samba.round_weights` and so on or, of a weight, `samba.round_source`. With all flags at their defaults nothing
+    changes.
 
-    Fails if a flag or its value is not known, or not supported.
+    Fails if a flag or its value is not known.
   }];
   let options = [
     Option<"flags", "flags", "std::string", "\"\"", "flag=value,... in place of what the attribute says">

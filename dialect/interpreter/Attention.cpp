@@ -39,10 +39,10 @@ Expected<int64_t> checkAttention(const Tensor<F> &q, const IntTensor &segments, 
 }
 
 /// Row `row` of `result`, from that of q, which sees the keys `first .. last`. `key(j, g, p)` and `value(j, u, p)` are
-/// the lane `p` of a head of key or value `j`.
+/// the lane `p` of a head of key or value `j`; `roundWeights`: to bf16.
 template <class F, class Key, class Value>
-void attend(const Tensor<F> &q, int64_t row, int64_t first, int64_t last, const RingShape &ring, Key key, Value value,
-            Tensor<F> &result) {
+void attend(const Tensor<F> &q, int64_t row, int64_t first, int64_t last, const RingShape &ring, bool roundWeights,
+            Key key, Value value, Tensor<F> &result) {
   int64_t heads = q.shape[1] / ring.headDim;
   F root = std::sqrt(F(ring.headDim));
   for (int64_t h = 0; h < heads; ++h) {
@@ -58,10 +58,12 @@ void attend(const Tensor<F> &q, int64_t row, int64_t first, int64_t last, const 
     }
     for (F &score : scores)
       sum += score = std::exp(score - largest);
+    for (F &score : scores)
+      score = roundWeights ? toBf16(score / sum) : score / sum;
     for (int64_t p = 0; p < ring.valueDim(); ++p) {
       F y = 0;
       for (int64_t j = first; j <= last; ++j)
-        y += scores[j - first] / sum * value(j, u, p);
+        y += scores[j - first] * value(j, u, p);
       result(row, h * ring.valueDim() + p) = y;
     }
   }
@@ -84,7 +86,7 @@ template <class F>
 Expected<AttentionOutputs<F>> slidingWindowAttention(const Tensor<F> &q, const Tensor<F> &k, const Tensor<F> &v,
                                                      const IntTensor &segments, const IntTensor &positions,
                                                      const StateBatch<F> &keys, const StateBatch<F> &values,
-                                                     const RingShape &ring, bool windowed) {
+                                                     const RingShape &ring, bool windowed, bool roundWeights) {
   if (Error error = checkRank("q", q.shape, 2))
     return error;
   int64_t tokens = q.shape[0], slots = ring.slots, width = ring.kvHeads * ring.headDim;
@@ -113,7 +115,7 @@ Expected<AttentionOutputs<F>> slidingWindowAttention(const Tensor<F> &q, const T
     };
     for (int64_t t = 0; t < length; ++t) {
       int64_t i = start + t, first = windowed ? std::max<int64_t>(0, i - slots + 1) : 0;
-      attend(q, begin + t, first, i, ring, key, value, out.result);
+      attend(q, begin + t, first, i, ring, roundWeights, key, value, out.result);
     }
 
     for (int64_t t = std::max<int64_t>(0, length - slots); t < length; ++t)
@@ -129,7 +131,7 @@ Expected<AttentionOutputs<F>> slidingWindowAttention(const Tensor<F> &q, const T
 template <class F>
 Expected<Tensor<F>> crossAttention(const Tensor<F> &q, const IntTensor &rows, const IntTensor &segments,
                                    const IntTensor &positions, const StateBatch<F> &keys, const StateBatch<F> &values,
-                                   const RingShape &ring) {
+                                   const RingShape &ring, bool roundWeights) {
   if (Error error = checkRank("segments", segments.shape, 1))
     return error;
   int64_t tokens = segments.data.empty() ? 0 : segments.data.back();
@@ -150,7 +152,8 @@ Expected<Tensor<F>> crossAttention(const Tensor<F> &q, const IntTensor &rows, co
       return makeError("expected at most {0} tokens in sequence {1}, the capacity of its state; got {2}", ring.slots, s,
                        position + 1);
     attend(
-        q, r, 0, position, ring, [&](int64_t j, int64_t g, int64_t p) { return keys.sequences[s](g, j, p); },
+        q, r, 0, position, ring, roundWeights,
+        [&](int64_t j, int64_t g, int64_t p) { return keys.sequences[s](g, j, p); },
         [&](int64_t j, int64_t u, int64_t p) { return values.sequences[s](u, j, p); }, result);
   }
   return result;
@@ -159,10 +162,10 @@ Expected<Tensor<F>> crossAttention(const Tensor<F> &q, const IntTensor &rows, co
 #define INSTANTIATE(F)                                                                                                 \
   template Expected<AttentionOutputs<F>> slidingWindowAttention(                                                       \
       const Tensor<F> &, const Tensor<F> &, const Tensor<F> &, const IntTensor &, const IntTensor &,                   \
-      const StateBatch<F> &, const StateBatch<F> &, const RingShape &, bool);                                          \
+      const StateBatch<F> &, const StateBatch<F> &, const RingShape &, bool, bool);                                    \
   template Expected<Tensor<F>> crossAttention(const Tensor<F> &, const IntTensor &, const IntTensor &,                 \
                                               const IntTensor &, const StateBatch<F> &, const StateBatch<F> &,         \
-                                              const RingShape &);
+                                              const RingShape &, bool);
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE

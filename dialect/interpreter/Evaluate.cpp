@@ -172,7 +172,7 @@ template <class F> Expected<std::vector<Value<F>>> evaluateSamba(mlir::Operation
         return three(slidingWindowAttention(in.rows(op.getQ()), in.rows(op.getK()), in.rows(op.getV()),
                                             in.integers(op.getSegments()), in.integers(op.getPositions()),
                                             in.states(op.getKeyState()), in.states(op.getValueState()), *ring,
-                                            op.getWindow().has_value()));
+                                            op.getWindow().has_value(), op->hasAttr(kRoundWeights)));
       })
       .Case([&](CrossAttentionOp op) -> Results<F> {
         Expected<RingShape> ring =
@@ -182,7 +182,7 @@ template <class F> Expected<std::vector<Value<F>>> evaluateSamba(mlir::Operation
         const StateBatch<F> &keys = in.states(op.getKeyState()), &values = in.states(op.getValueState());
         Expected<Tensor<F>> result =
             crossAttention(in.rows(op.getQ()), in.integers(op.getRows()), in.integers(op.getSegments()),
-                           in.integers(op.getPositions()), keys, values, *ring);
+                           in.integers(op.getPositions()), keys, values, *ring, op->hasAttr(kRoundWeights));
         if (!result)
           return result.takeError();
         return three<F>(AttentionOutputs<F>{std::move(*result), keys, values});

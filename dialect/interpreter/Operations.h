@@ -110,18 +110,18 @@ struct RingShape {
 };
 
 /// q [T, H P], k and v [T, G P], segments [S+1], positions [S], keys and values rings. With `windowed` the window is W;
-/// without it W is the capacity and a position beyond it an error.
+/// without it W is the capacity and a position beyond it an error. `roundWeights`: those of the softmax, to bf16.
 template <class F>
-llvm::Expected<AttentionOutputs<F>> slidingWindowAttention(const Tensor<F> &q, const Tensor<F> &k, const Tensor<F> &v,
-                                                           const IntTensor &segments, const IntTensor &positions,
-                                                           const StateBatch<F> &keys, const StateBatch<F> &values,
-                                                           const RingShape &ring, bool windowed);
+llvm::Expected<AttentionOutputs<F>>
+slidingWindowAttention(const Tensor<F> &q, const Tensor<F> &k, const Tensor<F> &v, const IntTensor &segments,
+                       const IntTensor &positions, const StateBatch<F> &keys, const StateBatch<F> &values,
+                       const RingShape &ring, bool windowed, bool roundWeights = false);
 
 /// q [R, H P], rows [R], segments [S+1], positions [S], keys and values that are in the rings -> [R, H V].
 template <class F>
 llvm::Expected<Tensor<F>> crossAttention(const Tensor<F> &q, const IntTensor &rows, const IntTensor &segments,
                                          const IntTensor &positions, const StateBatch<F> &keys,
-                                         const StateBatch<F> &values, const RingShape &ring);
+                                         const StateBatch<F> &values, const RingShape &ring, bool roundWeights = false);
 
 } // namespace samba::reference
 

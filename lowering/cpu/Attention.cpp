@@ -12,6 +12,9 @@
 // tokens of a long segment still need what they replace. A token that is alone in its segment, as in generation,
 // replaces what it does not see, and writes at once: then a step has no second loop.
 //
+// Weights that are to be rounded (--numerics=attn_p=model) need the largest score and the sum first: the keys are gone
+// through twice, and their scores computed twice.
+//
 // Keys and values are read in the type of the ring, which is also that of the rows of k and v, and widened in registers
 // or, for a tile, once for a block of them.
 //
@@ -92,7 +95,7 @@ void emitQueries(Emitter &e, const AttentionBuffers &a, const StateBuffer &keys,
   int64_t kvHeads = shape[0], slots = shape[1], headDim = shape[2], valueDim = values.type.getShape()[2];
   int64_t heads = cast<MemRefType>(a.q.getType()).getDimSize(1) / headDim;
   int64_t blockRows = AttentionTile::queriesOf(e.target);
-  AttentionTile tile(e, headDim, valueDim, !keys.type.getElementType().isF32());
+  AttentionTile tile(e, headDim, valueDim, !keys.type.getElementType().isF32(), a.roundWeights);
   Value rows = e.rows(a.q);
   Value blocks = e.divFloor(e.add(rows, blockRows - 1), blockRows);
   e.parallel({blocks, e.index(heads)}, [&](ValueRange item) {
@@ -126,7 +129,8 @@ void emitQueries(Emitter &e, const AttentionBuffers &a, const StateBuffer &keys,
               Value row = e.add(block.firstRow, i);
               KeyBounds bounds = keysOf(e, block, row, row);
               emitAttentionRow(e, a.q, a.result, head, row,
-                               {{bounds.ringBegin, bounds.ringEnd, ring}, {bounds.rowBegin, bounds.rowEnd, own}});
+                               {{bounds.ringBegin, bounds.ringEnd, ring}, {bounds.rowBegin, bounds.rowEnd, own}},
+                               a.roundWeights);
             });
           },
           [&] { tile.emit(a, block, {ring, own}); });
@@ -155,7 +159,7 @@ void samba::emitAttention(Emitter &e, const AttentionBuffers &buffers, const Sta
 void samba::emitCrossAttention(Emitter &e, const CrossAttentionBuffers &a, const StateBuffer &keys,
                                const StateBuffer &values) {
   ArrayRef<int64_t> shape = keys.type.getShape();
-  int64_t kvHeads = shape[0], slots = shape[1], headDim = shape[2], valueDim = values.type.getShape()[2];
+  int64_t kvHeads = shape[0], headDim = shape[2], valueDim = values.type.getShape()[2];
   int64_t heads = cast<MemRefType>(a.q.getType()).getDimSize(1) / headDim;
   e.parallel({e.rows(a.q), e.index(heads)}, [&](ValueRange item) {
     QueryHead head{e.mul(item[1], headDim), e.mul(item[1], valueDim), headDim, valueDim};
@@ -166,7 +170,7 @@ void samba::emitCrossAttention(Emitter &e, const CrossAttentionBuffers &a, const
     Value end = e.add(e.add(e.loadIndex(a.positions, sequence), offset), 1);
     KeyRange ring{ringSource(e, keys.slice(e, sequence), group, keys.type),
                   ringSource(e, values.slice(e, sequence), valueHead, values.type)};
-    emitAttentionRow(e, a.q, a.result, head, item[0], {{e.index(0), end, ring}});
+    emitAttentionRow(e, a.q, a.result, head, item[0], {{e.index(0), end, ring}}, a.roundWeights);
   });
 }
 

@@ -34,48 +34,96 @@ public:
       running.push_back(e.splat(0, lanes));
   }
 
-  /// Attends to the keys numbered `lower .. upper-1`.
+  /// Attends to the keys numbered `lower .. upper-1`, with a running softmax.
   void attend(Value lower, Value upper, const KeyRange &range) {
-    Value last = e.sub(upper, e.index(1));
     running = e.loop(lower, upper, kKeysPerBlock, running, [&](Value block, ValueRange carried) {
-      Value scores = e.splat(0, kKeysPerBlock);
-      SmallVector<Value> keys; // the last key again where the block is not full
-      for (int64_t i = 0; i < kKeysPerBlock; ++i) {
-        keys.push_back(e.minimum(e.add(block, i), last));
-        scores = e.insert(dot(range.keys, keys.back()), scores, i);
-      }
-      if (range.keys.isQuantised())
-        scores = e.mulf(scores, scalesOf(range.keys, keys));
-      Value valid = validLanes(e.sub(upper, block));
-      scores = select(valid, scores, e.splat(kLowest, kKeysPerBlock));
-      Value top = e.maxf(carried[0], e.largest(scores));
-      Value weights = e.exp2(e.subf(scores, e.broadcast(top, kKeysPerBlock)));
-      weights = select(valid, weights, e.splat(0, kKeysPerBlock));
-      Value correction = e.exp2(e.subf(carried[0], top));
-      SmallVector<Value> next{top, e.fma(carried[1], correction, e.sum(weights))};
-      if (range.values.isQuantised())
-        weights = e.mulf(weights, scalesOf(range.values, keys));
-      for (auto [s, strip] : llvm::enumerate(valueStrips)) {
-        auto [column, lanes] = strip;
-        Value sum = e.mulf(carried[2 + s], e.broadcast(correction, lanes));
-        for (int64_t i = 0; i < kKeysPerBlock; ++i)
-          sum = e.fma(e.broadcast(e.extract(weights, i), lanes), range.values.load(e, keys[i], e.index(column), lanes),
-                      sum);
-        next.push_back(sum);
-      }
+      KeyBlock keys = score(block, upper, range.keys);
+      auto [top, total, correction, weights] = weigh(keys, carried);
+      SmallVector<Value> next{top, total};
+      append(next, carried, weights, correction, keys, range.values);
       return next;
     });
   }
 
-  void finish(Value result, Value row) {
-    Value scale = e.divf(e.scalar(1), running[1]);
+  /// The same in two goes: first the largest score and the sum of weights, of all keys, ...
+  void measure(Value lower, Value upper, const KeyRange &range) {
+    auto measured = e.loop(lower, upper, kKeysPerBlock, {running[0], running[1]}, [&](Value block, ValueRange carried) {
+      Weighed weighed = weigh(score(block, upper, range.keys), carried);
+      return SmallVector<Value>{weighed.top, weighed.total};
+    });
+    std::copy(measured.begin(), measured.end(), running.begin());
+  }
+
+  /// ... then the values, multiplied with rounded weights.
+  void addRounded(Value lower, Value upper, const KeyRange &range) {
+    Value top = e.broadcast(running[0], kKeysPerBlock), total = e.broadcast(running[1], kKeysPerBlock);
+    running = e.loop(lower, upper, kKeysPerBlock, running, [&](Value block, ValueRange carried) {
+      KeyBlock keys = score(block, upper, range.keys);
+      Value weights = e.roundToBf16(e.divf(e.exp2(e.subf(keys.scores, top)), total));
+      SmallVector<Value> next{carried[0], carried[1]};
+      append(next, carried, select(keys.valid, weights, e.splat(0, kKeysPerBlock)), {}, keys, range.values);
+      return next;
+    });
+  }
+
+  /// `weighed`: the weights have been divided by their sum.
+  void finish(Value result, Value row, bool weighed) {
+    Value scale = weighed ? Value() : e.divf(e.scalar(1), running[1]);
     for (auto [s, strip] : llvm::enumerate(valueStrips)) {
       auto [column, lanes] = strip;
-      e.store(e.mulf(running[2 + s], e.broadcast(scale, lanes)), result, {row, e.add(head.resultColumn, column)});
+      Value sum = scale ? e.mulf(running[2 + s], e.broadcast(scale, lanes)) : running[2 + s];
+      e.store(sum, result, {row, e.add(head.resultColumn, column)});
     }
   }
 
 private:
+  struct KeyBlock {
+    SmallVector<Value> numbers; // the last key again where the block is not full
+    Value scores, valid;
+  };
+  struct Weighed {
+    Value top, total, correction, weights;
+  };
+
+  KeyBlock score(Value block, Value upper, const KeySource &source) {
+    KeyBlock keys;
+    Value last = e.sub(upper, e.index(1));
+    keys.scores = e.splat(0, kKeysPerBlock);
+    for (int64_t i = 0; i < kKeysPerBlock; ++i) {
+      keys.numbers.push_back(e.minimum(e.add(block, i), last));
+      keys.scores = e.insert(dot(source, keys.numbers.back()), keys.scores, i);
+    }
+    if (source.isQuantised())
+      keys.scores = e.mulf(keys.scores, scalesOf(source, keys.numbers));
+    keys.valid = validLanes(e.sub(upper, block));
+    keys.scores = select(keys.valid, keys.scores, e.splat(kLowest, kKeysPerBlock));
+    return keys;
+  }
+
+  /// `carried`: the largest score and the sum of weights so far.
+  Weighed weigh(const KeyBlock &keys, ValueRange carried) {
+    Value top = e.maxf(carried[0], e.largest(keys.scores));
+    Value weights = e.exp2(e.subf(keys.scores, e.broadcast(top, kKeysPerBlock)));
+    weights = select(keys.valid, weights, e.splat(0, kKeysPerBlock));
+    Value correction = e.exp2(e.subf(carried[0], top));
+    return {top, e.fma(carried[1], correction, e.sum(weights)), correction, weights};
+  }
+
+  /// The sums of `carried`, corrected unless `correction` is null, plus the weighted values.
+  void append(SmallVector<Value> &next, ValueRange carried, Value weights, Value correction, const KeyBlock &keys,
+              const KeySource &values) {
+    if (values.isQuantised())
+      weights = e.mulf(weights, scalesOf(values, keys.numbers));
+    for (auto [s, strip] : llvm::enumerate(valueStrips)) {
+      auto [column, lanes] = strip;
+      Value sum = correction ? e.mulf(carried[2 + s], e.broadcast(correction, lanes)) : carried[2 + s];
+      for (int64_t i = 0; i < kKeysPerBlock; ++i)
+        sum = e.fma(e.broadcast(e.extract(weights, i), lanes), values.load(e, keys.numbers[i], e.index(column), lanes),
+                    sum);
+      next.push_back(sum);
+    }
+  }
+
   Value scalesOf(const KeySource &source, ArrayRef<Value> keys) {
     Value scales = e.splat(0, kKeysPerBlock);
     for (auto [i, key] : llvm::enumerate(keys))
@@ -136,10 +184,13 @@ Value KeySource::loadScale(Emitter &e, Value j) const {
 }
 
 void samba::emitAttentionRow(Emitter &e, Value q, Value result, const QueryHead &head, Value row,
-                             ArrayRef<SeenKeys> seen) {
+                             ArrayRef<SeenKeys> seen, bool roundWeights) {
   QueryEmitter query(e, head);
   query.start(q, row);
+  if (roundWeights)
+    for (const SeenKeys &keys : seen)
+      query.measure(keys.begin, keys.end, keys.range);
   for (const SeenKeys &keys : seen)
-    query.attend(keys.begin, keys.end, keys.range);
-  query.finish(result, row);
+    roundWeights ? query.addRounded(keys.begin, keys.end, keys.range) : query.attend(keys.begin, keys.end, keys.range);
+  query.finish(result, row, roundWeights);
 }

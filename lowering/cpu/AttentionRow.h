@@ -62,9 +62,10 @@ struct SeenKeys {
   KeyRange range;
 };
 
-/// Attention of the query in `row`, to keys in the order given: vectors run along the head.
+/// Attention of the query in `row`, to keys in the order given: vectors run along the head. With `roundWeights` the
+/// keys are gone through twice, because a weight can only be rounded once the sum of all is known.
 void emitAttentionRow(Emitter &e, mlir::Value q, mlir::Value result, const QueryHead &head, mlir::Value row,
-                      mlir::ArrayRef<SeenKeys> seen);
+                      mlir::ArrayRef<SeenKeys> seen, bool roundWeights);
 
 } // namespace samba
 

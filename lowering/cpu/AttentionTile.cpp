@@ -22,8 +22,9 @@ enum { kTop = 0, kTotal = 1, kCorrection = 2 };
 
 } // namespace
 
-AttentionTile::AttentionTile(Emitter &e, int64_t headDim, int64_t valueDim, bool narrow)
-    : e(e), headDim(headDim), valueDim(valueDim), queries(queriesOf(e.target)), lanes(e.target.lanes()) {
+AttentionTile::AttentionTile(Emitter &e, int64_t headDim, int64_t valueDim, bool narrow, bool roundWeights)
+    : e(e), headDim(headDim), valueDim(valueDim), queries(queriesOf(e.target)), lanes(e.target.lanes()),
+      roundWeights(roundWeights) {
   // At the start of the function: memory of the stack that is reserved in a loop would be reserved again and again.
   OpBuilder::InsertionGuard guard(e.b);
   auto function = e.b.getInsertionBlock()->getParentOp()->getParentOfType<func::FuncOp>();
@@ -113,6 +114,12 @@ void AttentionTile::scoreKeys(Value firstKey, Value lastKey, Value blockBegin, V
   }
 }
 
+// The weight, or zero if the score is that of a key out of sight.
+Value AttentionTile::onlySeen(Value score, Value weight) {
+  Value seen = arith::CmpFOp::create(e.b, e.loc, arith::CmpFPredicate::OGT, score, e.splat(kLowest / 2, lanes));
+  return arith::SelectOp::create(e.b, e.loc, seen, weight, e.splat(0, lanes));
+}
+
 // The softmax of the block's first `count` scores, lane by lane: scores become weights.
 void AttentionTile::weighKeys(Value count) {
   for (int64_t lane = 0; lane < queries; lane += lanes) {
@@ -125,15 +132,28 @@ void AttentionTile::weighKeys(Value count) {
     Value total = e.mulf(e.load(running, {e.index(kTotal), column}, lanes), correction);
     total = e.loop(e.index(0), count, 1, total, [&](Value key, ValueRange carried) {
       Value score = e.load(scores, {key, column}, lanes);
-      Value weight = e.exp2(e.subf(score, top));
-      Value seen = arith::CmpFOp::create(e.b, e.loc, arith::CmpFPredicate::OGT, score, e.splat(kLowest / 2, lanes));
-      weight = arith::SelectOp::create(e.b, e.loc, seen, weight, e.splat(0, lanes));
+      Value weight = onlySeen(score, e.exp2(e.subf(score, top)));
       e.store(weight, scores, {key, column});
       return SmallVector<Value>{e.addf(carried[0], weight)};
     })[0];
     e.store(top, running, {e.index(kTop), column});
     e.store(total, running, {e.index(kTotal), column});
     e.store(correction, running, {e.index(kCorrection), column});
+  }
+}
+
+// The same when the largest score and the sum of all weights are known: rounded weights, and nothing to correct.
+void AttentionTile::roundKeys(Value count) {
+  for (int64_t lane = 0; lane < queries; lane += lanes) {
+    Value column = e.index(lane);
+    Value top = e.load(running, {e.index(kTop), column}, lanes);
+    Value total = e.load(running, {e.index(kTotal), column}, lanes);
+    e.loop(e.index(0), count, 1, [&](Value key) {
+      Value score = e.load(scores, {key, column}, lanes);
+      Value weight = e.roundToBf16(e.divf(e.exp2(e.subf(score, top)), total));
+      e.store(onlySeen(score, weight), scores, {key, column});
+    });
+    e.store(e.splat(1, lanes), running, {e.index(kCorrection), column});
   }
 }
 
@@ -184,24 +204,26 @@ KeySource AttentionTile::widen(const KeySource &source, int64_t width, Value blo
   return {[this, block](Value j) { return SmallVector<Value>{e.sub(j, block)}; }, wide, e.index(0)};
 }
 
-void AttentionTile::attend(Value lower, Value upper, Value diagonal, int64_t window, const KeyRange &range) {
+void AttentionTile::walk(Walk kind, Value lower, Value upper, Value diagonal, int64_t window, const KeyRange &range) {
   Value last = e.sub(upper, e.index(1));
   e.loop(lower, upper, kKeysPerBlock, [&](Value block) {
     Value count = e.minimum(e.index(kKeysPerBlock), e.sub(upper, block));
     KeySource keys = widen(range.keys, headDim, block, count);
     e.loop(block, e.add(block, count), e.target.tileRows,
            [&](Value key) { scoreKeys(key, last, block, diagonal, upper, window, keys); });
-    weighKeys(count);
-    addValues(block, count, widen(range.values, valueDim, block, count));
+    kind == Walk::AddRounded ? roundKeys(count) : weighKeys(count);
+    if (kind != Walk::Measure)
+      addValues(block, count, widen(range.values, valueDim, block, count));
   });
 }
 
 void AttentionTile::finish(Value result, const QueryBlock &block) {
   e.loop(e.index(0), block.count, 1, [&](Value lane) {
-    Value scale = e.divf(e.scalar(1), e.loadScalar(running, {e.index(kTotal), lane}));
+    Value scale = roundWeights ? Value() : e.divf(e.scalar(1), e.loadScalar(running, {e.index(kTotal), lane}));
     e.strips(valueDim, 2 * lanes, [&](Value column, int64_t n) {
-      Value sum = e.mulf(e.load(sums, {lane, column}, n), e.broadcast(scale, n));
-      e.store(sum, result, {e.add(block.firstRow, lane), e.add(block.head.resultColumn, column)});
+      Value sum = e.load(sums, {lane, column}, n);
+      e.store(scale ? e.mulf(sum, e.broadcast(scale, n)) : sum, result,
+              {e.add(block.firstRow, lane), e.add(block.head.resultColumn, column)});
     });
   });
 }
@@ -212,7 +234,12 @@ void AttentionTile::emit(const AttentionBuffers &buffers, const QueryBlock &bloc
   KeyBounds bounds = keysOf(e, block, block.firstRow, lastRow);
   // The first query's own number: as a position for the ring, as a row for the rows.
   Value position = e.add(block.carried, e.sub(block.firstRow, block.segmentBegin));
-  attend(bounds.ringBegin, bounds.ringEnd, position, block.window, ranges[0]);
-  attend(bounds.rowBegin, bounds.rowEnd, block.firstRow, block.window, ranges[1]);
+  auto walkOver = [&](Walk kind) {
+    walk(kind, bounds.ringBegin, bounds.ringEnd, position, block.window, ranges[0]);
+    walk(kind, bounds.rowBegin, bounds.rowEnd, block.firstRow, block.window, ranges[1]);
+  };
+  if (roundWeights)
+    walkOver(Walk::Measure);
+  walkOver(roundWeights ? Walk::AddRounded : Walk::Attend);
   finish(buffers.result, block);
 }

@@ -25,8 +25,8 @@ public:
   static int64_t queriesOf(const CpuTarget &target) { return 2 * target.lanes(); }
 
   /// Reserves the scratch memory at the start of the function that is being built. Narrow keys and values need more:
-  /// a block of them is widened at a time.
-  AttentionTile(Emitter &e, int64_t headDim, int64_t valueDim, bool narrow);
+  /// a block of them is widened at a time. `roundWeights`: as in emitAttentionRow.
+  AttentionTile(Emitter &e, int64_t headDim, int64_t valueDim, bool narrow, bool roundWeights);
 
   void emit(const AttentionBuffers &buffers, const QueryBlock &block, mlir::ArrayRef<KeyRange> ranges);
 
@@ -34,18 +34,23 @@ private:
   using Value = mlir::Value;
 
   void packQueries(Value q, const QueryBlock &block);
-  /// Attends to the keys numbered `lower .. upper-1`. The query in lane 0 stands at the key numbered `diagonal`.
-  void attend(Value lower, Value upper, Value diagonal, int64_t window, const KeyRange &range);
+  /// What a walk over the keys does with them: all at once with a running softmax, or in two walks.
+  enum class Walk { Attend, Measure, AddRounded };
+  /// Walks over the keys numbered `lower .. upper-1`. The query in lane 0 stands at the key numbered `diagonal`.
+  void walk(Walk kind, Value lower, Value upper, Value diagonal, int64_t window, const KeyRange &range);
   void scoreKeys(Value firstKey, Value lastKey, Value blockBegin, Value diagonal, Value upper, int64_t window,
                  const KeySource &keys);
   /// The numbers `block .. block+count-1` as f32.
   KeySource widen(const KeySource &source, int64_t width, Value block, Value count);
   void weighKeys(Value count);
+  void roundKeys(Value count);
+  Value onlySeen(Value score, Value weight);
   void addValues(Value firstKey, Value count, const KeySource &values);
   void finish(Value result, const QueryBlock &block);
 
   Emitter &e;
   int64_t headDim, valueDim, queries, lanes;
+  bool roundWeights;
   Value panel;   // [P, queries]: the scaled queries, transposed
   Value scores;  // [keys per block, queries]
   Value sums;    // [queries, V]

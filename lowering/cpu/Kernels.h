@@ -112,11 +112,13 @@ void emitSelectiveScan(Emitter &e, const ScanBuffers &buffers, const StateBuffer
 struct AttentionBuffers {
   mlir::Value q, k, v, segments, positions, result;
   bool windowed = true;
+  bool roundWeights = false; // of the softmax, to bf16
 };
 void emitAttention(Emitter &e, const AttentionBuffers &buffers, const StateBuffer &keys, const StateBuffer &values);
 
 struct CrossAttentionBuffers {
   mlir::Value q, rows, segments, positions, result;
+  bool roundWeights = false;
 };
 void emitCrossAttention(Emitter &e, const CrossAttentionBuffers &buffers, const StateBuffer &keys,
                         const StateBuffer &values);

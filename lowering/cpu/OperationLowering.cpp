@@ -302,6 +302,7 @@ void FunctionLowering::lowerAttention(SlidingWindowAttentionOp attention) {
   b.segments = buffer(attention.getSegments());
   b.positions = buffer(attention.getPositions());
   b.windowed = attention.getWindow().has_value();
+  b.roundWeights = attention->hasAttr(kRoundWeights);
   b.result = destination(attention.getResult(), e.rows(b.q));
   emitAttention(e, b, keys, values);
   stateSlots[attention.getNewKeyState()] = keys;
@@ -312,6 +313,7 @@ void FunctionLowering::lowerCrossAttention(CrossAttentionOp attention) {
   StateBuffer keys = stateSlots.lookup(attention.getKeyState());
   StateBuffer values = stateSlots.lookup(attention.getValueState());
   CrossAttentionBuffers b;
+  b.roundWeights = attention->hasAttr(kRoundWeights);
   b.q = buffer(attention.getQ());
   b.rows = buffer(attention.getRows());
   b.segments = buffer(attention.getSegments());

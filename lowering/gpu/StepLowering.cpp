@@ -448,6 +448,8 @@ LogicalResult StepLowering::lowerAttention(SlidingWindowAttentionOp op) {
     return op.emitOpError() << "expected heads of at most " << kWidestHead << " lanes, got " << op.getHeadDim();
   if (op.getValueDim() != op.getHeadDim())
     return op.emitOpError() << "with values wider than keys has no lowering to the GPU";
+  if (op->hasAttr(kRoundWeights))
+    return op.emitOpError() << "with " << kRoundWeights << " has no lowering to the GPU (--numerics=attn_p=f32)";
   AttentionOperands attention;
   auto q = rotations.find(op.getQ()), k = rotations.find(op.getK());
   if (q != rotations.end() && k != rotations.end()) {

@@ -10,8 +10,8 @@
 // RUN: samba-opt %s -samba-apply-numerics=flags=gate_on=rounded | FileCheck %s --check-prefix=GATE
 // RUN: samba-opt %s -samba-apply-numerics=flags=ssm_state=bf16,ssm_param_round=bf16 | FileCheck %s --check-prefix=STATE
 // RUN: samba-opt %s -samba-apply-numerics=flags=softplus=log,rope_angle=f32,norm_offset=1 | FileCheck %s --check-prefix=FORMULA
-// RUN: samba-opt %s -samba-apply-numerics=flags=dtype=bf16,scan_out=model,rope_math=model | FileCheck %s --check-prefix=INSIDE
-// RUN: samba-opt %s -samba-apply-numerics=flags=scan_out=model,rope_math=model | FileCheck %s --check-prefix=DEFAULT
+// RUN: samba-opt %s -samba-apply-numerics=flags=dtype=bf16,scan_out=model,rope_math=model,attn_p=model | FileCheck %s --check-prefix=INSIDE
+// RUN: samba-opt %s -samba-apply-numerics=flags=scan_out=model,rope_math=model,attn_p=model | FileCheck %s --check-prefix=DEFAULT
 
 // FORMULA: samba.weight @w from "w" : tensor<4x4xf32>
 // FORMULA: samba.weight @offset from "offset" {samba.plus_one} : tensor<4xf32>
@@ -19,6 +19,8 @@
 // FORMULA: samba.rotary_table {{.*}}samba.narrow_angles
 // INSIDE: samba.selective_scan {{.*}}samba.round_output
 // INSIDE: samba.rotary {{.*}}samba.round_products
+// INSIDE: samba.sliding_window_attention {{.*}}samba.round_weights
+// INSIDE: samba.cross_attention {{.*}}samba.round_weights
 
 // DEFAULT-NOT: arith
 // DEFAULT-NOT: samba.round
@@ -94,4 +96,12 @@ func.func @step(%x: tensor<?x4xf32>, %segments: tensor<?xi64>, %positions: tenso
   %q = samba.rotary %n, %table : tensor<?x4xf32>, tensor<?x4xf32>
   %logits = samba.linear %q, %w : tensor<?x4xf32>, tensor<4x4xf32> -> tensor<?x4xf32>
   return %logits, %new : tensor<?x4xf32>, !samba.state<2x4xf32>
+}
+
+func.func private @attend(%q: tensor<?x8xf32>, %segments: tensor<?xi64>, %positions: tensor<?xi64>, %rows: tensor<?xi64>, %keys: !samba.state<2x4x4xf32>, %values: !samba.state<2x4x4xf32>) -> (tensor<?x8xf32>, tensor<?x8xf32>, !samba.state<2x4x4xf32>, !samba.state<2x4x4xf32>) {
+  %0, %1, %2 = samba.sliding_window_attention %q, %q, %q segments %segments positions %positions state %keys, %values
+    : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xi64>, tensor<?xi64>, !samba.state<2x4x4xf32>
+  %3, %4, %5 = samba.cross_attention %q rows %rows segments %segments positions %positions state %1, %2
+    : tensor<?x8xf32>, tensor<?xi64>, tensor<?xi64>, tensor<?xi64>, !samba.state<2x4x4xf32>
+  return %0, %3, %4, %5 : tensor<?x8xf32>, tensor<?x8xf32>, !samba.state<2x4x4xf32>, !samba.state<2x4x4xf32>
 }

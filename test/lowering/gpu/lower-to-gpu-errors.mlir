@@ -182,3 +182,22 @@ module {
     return %x, %nk, %nv : tensor<?x16xf32>, !samba.state<2x4x4xf32>, !samba.state<1x4x8xf32>
   }
 }
+
+// -----
+
+module {
+  samba.weight @table from "table" {offset = 0 : i64} : tensor<10x8xf32>
+  func.func @step(%tokens: tensor<?xi32>, %segments: tensor<?xi64>, %positions: tensor<?xi64>,
+      %keys: !samba.state<2x4x4xf32> {samba.offset = 0 : i64}, %values: !samba.state<2x4x4xf32> {samba.offset = 128 : i64})
+      -> (tensor<?x8xf32>, !samba.state<2x4x4xf32>, !samba.state<2x4x4xf32>) {
+    %t = samba.load_weight @table : tensor<10x8xf32>
+    %x, %nk, %nv = samba.kernel "attend" ins(%a = %tokens : tensor<?xi32>, %b = %t : tensor<10x8xf32>, %s = %segments : tensor<?xi64>, %p = %positions : tensor<?xi64>, %k = %keys : !samba.state<2x4x4xf32>, %v = %values : !samba.state<2x4x4xf32>) -> (tensor<?x8xf32>, !samba.state<2x4x4xf32>, !samba.state<2x4x4xf32>) {
+      %0 = samba.embedding %a, %b : tensor<?xi32>, tensor<10x8xf32> -> tensor<?x8xf32>
+      // expected-error@+1 {{with samba.round_weights has no lowering to the GPU (--numerics=attn_p=f32)}}
+      %1, %2, %3 = samba.sliding_window_attention %0, %0, %0 segments %s positions %p state %k, %v {samba.round_weights}
+        : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xi64>, tensor<?xi64>, !samba.state<2x4x4xf32>
+      samba.yield %1, %2, %3 : tensor<?x8xf32>, !samba.state<2x4x4xf32>, !samba.state<2x4x4xf32>
+    }
+    return %x, %nk, %nv : tensor<?x8xf32>, !samba.state<2x4x4xf32>, !samba.state<2x4x4xf32>
+  }
+}

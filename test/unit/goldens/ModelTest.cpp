@@ -375,6 +375,7 @@ TEST(Numerics, EachFlagHasAnEffect) {
                             {"dtype=bf16", "logits=f32"},
                             {"dtype=bf16", "scan_out=model"},
                             {"dtype=bf16", "rope_math=model"},
+                            {"dtype=bf16", "attn_p=model"},
                             {"", "ssm_param_round=bf16"},
                             {"", "ssm_state=bf16"}}) {
     double change = relativeNorm(logitsWith(info, base + "," + flag, exact), logitsWith(info, base, exact));
@@ -390,7 +391,7 @@ TEST(Numerics, EachFlagHasAnEffect) {
   EXPECT_GT(relativeNorm(logitsWith(info, "norm_offset=1", exact), plain), 0.1);
   // In f32 the flags that only say where to round to the model's type change nothing.
   for (const char *flag : {"residual=f32", "norm_input=model", "norm_cast=hf", "rope_table=f32", "logits=f32",
-                           "scan_out=model", "rope_math=model"})
+                           "scan_out=model", "rope_math=model", "attn_p=model"})
     EXPECT_EQ(logitsWith(info, flag, exact).data, plain.data) << flag;
   // And those that move an addition or a product change no sum but its order.
   for (const char *flag : {"gate_on=rounded", "dt_bias=fused"})
@@ -405,7 +406,8 @@ TEST(Numerics, CompiledCodeRoundsLikewise) {
   for (const char *flag : {"ssm_param_round=bf16", "softplus=log", "rope_angle=f32", "norm_offset=1"})
     expectNear(logitsWith(info, flag, native), logitsWith(info, flag, exact), native.modelTolerance);
   std::string all = "dtype=bf16,residual=f32,norm_input=model,norm_cast=hf,dt_bias=fused,gate_on=rounded,"
-                    "ssm_param_round=bf16,ssm_state=bf16,scan_out=model,rope_math=model,softplus=log,rope_angle=f32";
+                    "ssm_param_round=bf16,ssm_state=bf16,scan_out=model,rope_math=model,softplus=log,rope_angle=f32,"
+                    "attn_p=model";
   Rows expected = logitsWith(info, all, exact), compiled = logitsWith(info, all, native);
   EXPECT_LE(relativeNorm(compiled, expected), 0.5 * relativeNorm(expected, plain));
   // The logits are rounded: the last 16 bits of each are zero.
