@@ -33,9 +33,9 @@ std::unique_ptr<SequenceState> HostState::fork() {
 void HostState::assign(const void *from) {
   image.reset();
   if (!from)
-    std::memset(memory.data(), 0, bytes);
-  else if (bytes > 0)
-    std::memcpy(memory.data(), from, bytes);
+    memory.clear();
+  else
+    copyChangedPages(memory.data(), from, bytes);
 }
 
 char *HostState::overwrite() {

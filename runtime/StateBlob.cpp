@@ -9,6 +9,7 @@
 #include "runtime/Error.h"
 #include "runtime/JsonValue.h"
 #include "runtime/Model.h"
+#include "runtime/StateMemory.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -147,7 +148,13 @@ void StateBlob::read(Session &session, const std::string &name, uint64_t availab
     source(found.data(), found.size());
     digest.add(found.data(), found.size());
     sameTable = found == table;
-    source(session.overwriteState(), header.stateBytes);
+    std::vector<char> piece(std::min<uint64_t>(header.stateBytes, 1 << 16));
+    char *state = session.overwriteState();
+    for (uint64_t at = 0, bytes = 0; at < header.stateBytes; at += bytes) {
+      bytes = std::min<uint64_t>(header.stateBytes - at, piece.size());
+      source(piece.data(), bytes);
+      copyChangedPages(state + at, piece.data(), bytes);
+    }
     digest.add(session.state(), header.stateBytes);
     attachment.resize(attached);
     source(attachment.data(), attached);

@@ -14,10 +14,14 @@
 
 namespace samba::runtime {
 
+/// Copies memory, but writes no page that is the same already: zeros to a page that was never written take no memory,
+/// and a shared page stays shared.
+void copyChangedPages(void *to, const void *from, uint64_t bytes);
+
 /// A state that does not change any more, which sessions can map. Lives in a memory file, so it costs a descriptor.
 class StateImage {
 public:
-  /// Copies the bytes. Throws SAMBA_ERROR_MEMORY.
+  /// Copies the bytes, but for pages of zeros, which are holes in the file. Throws SAMBA_ERROR_MEMORY.
   StateImage(const void *data, uint64_t bytes);
 
   int descriptor() const { return file.descriptor(); }
@@ -39,11 +43,16 @@ public:
 
   char *data() const { return static_cast<char *>(base); }
 
+  /// Makes it zeros. The pages of a large one are given back to the system.
+  void clear();
+
 private:
   void map(uint64_t bytes, int flags, int descriptor);
+  bool giveBack();
 
   void *base = nullptr;
   size_t mapped = 0;
+  bool ofImage = false; // pages that are not written come from an image
 };
 
 } // namespace samba::runtime
