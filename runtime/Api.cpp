@@ -75,15 +75,14 @@ samba_status samba_device_counters(const samba_model *model, char *buffer, size_
 
 /// `wanted` gives the number of last tokens of segment i whose logits are wanted.
 template <typename Wanted>
-static void evaluate(samba_model *model, const samba_segment *segments, size_t count, Wanted wanted, float *logits,
-                     size_t capacity) {
+static std::vector<Model::Segment> filledSegments(const samba_segment *segments, size_t count, Wanted wanted) {
   std::vector<Model::Segment> filled;
   for (size_t i = 0; i < count; ++i) {
     require(segments[i].session, "samba_evaluate: null session");
     if (segments[i].count > 0)
       filled.push_back({segments[i].session, segments[i].tokens, segments[i].count, wanted(i)});
   }
-  model->model->evaluate(filled, logits, capacity);
+  return filled;
 }
 
 samba_status samba_evaluate(samba_model *model, const samba_segment *segments, size_t count, samba_rows rows,
@@ -95,7 +94,7 @@ samba_status samba_evaluate(samba_model *model, const samba_segment *segments, s
     auto wanted = [&](size_t i) {
       return rows == SAMBA_ROWS_ALL ? segments[i].count : static_cast<size_t>(rows == SAMBA_ROWS_LAST);
     };
-    evaluate(model, segments, count, wanted, logits, capacity);
+    model->model->evaluate(filledSegments(segments, count, wanted), logits, capacity);
   });
 }
 
@@ -105,7 +104,18 @@ samba_status samba_evaluate_last(samba_model *model, const samba_segment *segmen
     require(model && ((segments && last) || count == 0), "samba_evaluate_last: null argument");
     for (size_t i = 0; i < count; ++i)
       require(last[i] <= segments[i].count, "samba_evaluate_last: more rows are wanted than a segment has tokens");
-    evaluate(model, segments, count, [&](size_t i) { return last[i]; }, logits, capacity);
+    model->model->evaluate(filledSegments(segments, count, [&](size_t i) { return last[i]; }), logits, capacity);
+  });
+}
+
+samba_status samba_evaluate_greedy(samba_model *model, const samba_segment *segments, size_t count, const size_t *last,
+                                   int32_t *tokens, size_t capacity) {
+  return guard([&] {
+    require(model && (segments || count == 0), "samba_evaluate_greedy: null argument");
+    for (size_t i = 0; last && i < count; ++i)
+      require(last[i] <= segments[i].count, "samba_evaluate_greedy: more rows are wanted than a segment has tokens");
+    auto wanted = [&](size_t i) { return last ? last[i] : 1; };
+    model->model->evaluateGreedy(filledSegments(segments, count, wanted), tokens, capacity);
   });
 }
 
@@ -217,7 +227,7 @@ samba_status samba_sampler_choose(samba_sampler *sampler, const float *logits, s
 samba_status samba_scheduler_create(samba_model *model, int64_t budget, samba_scheduler **scheduler) {
   return guard([&] {
     require(model && scheduler, "samba_scheduler_create: null argument");
-    *scheduler = new samba_scheduler{Scheduler(model->model, budget), {}};
+    *scheduler = new samba_scheduler{Scheduler(model->model, budget), {}, {}};
   });
 }
 
@@ -241,9 +251,21 @@ samba_status samba_scheduler_step(samba_scheduler *scheduler, const samba_ready 
     require(scheduler && ready && count, "samba_scheduler_step: null argument");
     scheduler->ready.clear();
     scheduler->ready.reserve(scheduler->scheduler.size()); // before anything changes
-    for (const Scheduler::Ready &one : scheduler->scheduler.step())
+    for (const Scheduler::Ready &one : scheduler->scheduler.step(Scheduler::Wanted::Logits))
       scheduler->ready.push_back({static_cast<samba_session *>(one.session), one.logits});
     *ready = scheduler->ready.data();
     *count = scheduler->ready.size();
+  });
+}
+
+samba_status samba_scheduler_step_greedy(samba_scheduler *scheduler, const samba_chosen **chosen, size_t *count) {
+  return guard([&] {
+    require(scheduler && chosen && count, "samba_scheduler_step_greedy: null argument");
+    scheduler->chosen.clear();
+    scheduler->chosen.reserve(scheduler->scheduler.size()); // before anything changes
+    for (const Scheduler::Ready &one : scheduler->scheduler.step(Scheduler::Wanted::Tokens))
+      scheduler->chosen.push_back({static_cast<samba_session *>(one.session), one.token});
+    *chosen = scheduler->chosen.data();
+    *count = scheduler->chosen.size();
   });
 }

@@ -36,6 +36,7 @@ struct samba_sampler : samba::runtime::Sampler {
 struct samba_scheduler {
   samba::runtime::Scheduler scheduler;
   std::vector<samba_ready> ready;
+  std::vector<samba_chosen> chosen;
 };
 
 namespace samba::runtime {

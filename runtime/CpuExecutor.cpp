@@ -10,6 +10,7 @@
 #include "runtime/HostState.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
@@ -35,6 +36,14 @@ StepSizes Step::sizes() const {
   return sizes;
 }
 
+int32_t samba::runtime::greatest(const float *values, size_t count) {
+  int32_t best = -1;
+  for (size_t i = 0; i < count; ++i)
+    if (!std::isnan(values[i]) && (best < 0 || values[i] > values[best]))
+      best = static_cast<int32_t>(i);
+  return best;
+}
+
 std::unique_ptr<SequenceState> CpuExecutor::createState() {
   return std::make_unique<HostState>(artefact.manifest().stateBytes);
 }
@@ -44,8 +53,12 @@ StepSizes CpuExecutor::limits() const {
   return {none, none, none, none};
 }
 
-void CpuExecutor::reserve(int64_t tokens) {
+void CpuExecutor::reserve(int64_t tokens, int64_t chosen) {
   states.reserve(static_cast<size_t>(tokens)); // each sequence of a step has one at least
+  if (size_t values = static_cast<size_t>(chosen * artefact.manifest().vocabSize); values > logits.size()) {
+    std::vector<float>().swap(logits);
+    logits.resize(values);
+  }
   int64_t rows = (tokens + 15) / 16 * 16;
   if (rows <= arenaRows)
     return;
@@ -60,13 +73,14 @@ template <typename Element> static samba_buffer bufferOf(const std::vector<Eleme
   return {const_cast<Element *>(elements.data()), static_cast<int64_t>(elements.size())};
 }
 
-void CpuExecutor::run(const Step &step, float *logits, samba_probe probe, void *probeUser) {
+void CpuExecutor::run(const Step &step, const StepResult &result, samba_probe probe, void *probeUser) {
   float nothing = 0; // so that no pointer is null, even of no rows
   samba_buffer inputs[] = {bufferOf(step.tokens), bufferOf(step.segments), bufferOf(step.positions),
                            bufferOf(step.rows)};
   if (step.rows.empty())
     inputs[3].data = &nothing;
-  samba_buffer output = {step.rows.empty() ? &nothing : logits, inputs[3].rows};
+  float *rows = result.tokens ? logits.data() : result.logits;
+  samba_buffer output = {step.rows.empty() ? &nothing : rows, inputs[3].rows};
   states.clear();
   for (SequenceState *state : step.states)
     states.push_back(static_cast<HostState *>(state)->data());
@@ -80,6 +94,9 @@ void CpuExecutor::run(const Step &step, float *logits, samba_probe probe, void *
   call.probe = probe;
   call.probe_user = probeUser;
   team.run(artefact.entry(), call);
+  size_t vocabSize = static_cast<size_t>(artefact.manifest().vocabSize);
+  for (size_t i = 0; result.tokens && i < step.rows.size(); ++i)
+    result.tokens[i] = greatest(&logits[i * vocabSize], vocabSize);
 }
 
 std::string CpuExecutor::counters() const {

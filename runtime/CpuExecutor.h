@@ -36,8 +36,8 @@ public:
 
   std::unique_ptr<SequenceState> createState() override;
   StepSizes limits() const override;
-  void reserve(int64_t tokens) override;
-  void run(const Step &step, float *logits, samba_probe probe, void *probeUser) override;
+  void reserve(int64_t tokens, int64_t chosen) override;
+  void run(const Step &step, const StepResult &result, samba_probe probe, void *probeUser) override;
   int32_t threads() const override { return team.threads(); }
   std::string device() const override { return "cpu"; }
   std::string counters() const override;
@@ -48,6 +48,7 @@ private:
   Block arena;
   int64_t arenaRows = 0;
   std::vector<void *> states; // of the running step
+  std::vector<float> logits;  // of rows whose tokens are wanted
 };
 
 } // namespace samba::runtime

@@ -25,6 +25,16 @@ struct Step {
   StepSizes sizes() const;
 };
 
+/// Where the results of a step go, one for each of its rows: logits [rows, vocabulary], or, if `tokens` is not null,
+/// what greatest() says of them.
+struct StepResult {
+  float *logits;
+  int32_t *tokens;
+};
+
+/// The place of the greatest value, the first one of equals; -1 if all are NaN.
+int32_t greatest(const float *values, size_t count);
+
 /// Runs steps on one device. One call at a time, but for states: those of different sequences may be used by different
 /// threads, also during a step of others.
 class Executor {
@@ -35,10 +45,10 @@ public:
   virtual std::unique_ptr<SequenceState> createState() = 0;
   /// The greatest step that it takes.
   virtual StepSizes limits() const = 0;
-  /// Takes the memory for steps of up to so many tokens. Throws if it is short.
-  virtual void reserve(int64_t tokens) = 0;
-  /// `logits` is [rows, vocabulary]. `probe` may be null.
-  virtual void run(const Step &step, float *logits, samba_probe probe, void *probeUser) = 0;
+  /// Takes the memory for steps of up to so many tokens, and rows of which tokens are wanted. Throws if it is short.
+  virtual void reserve(int64_t tokens, int64_t chosen) = 0;
+  /// `probe` may be null.
+  virtual void run(const Step &step, const StepResult &result, samba_probe probe, void *probeUser) = 0;
 
   virtual int32_t threads() const = 0;
   /// For people: "cpu", "cuda:0 NVIDIA H100 (sm_90)".

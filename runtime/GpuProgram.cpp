@@ -136,6 +136,7 @@ private:
       block.wrong("at most " + std::to_string(maxBlockThreads) + " threads");
     launch.sharedBytes =
         value["shared"].isNull() ? 0 : static_cast<uint32_t>(value["shared"].integer(0, maxSharedBytes));
+    launch.chooses = !value["chooses"].isNull() && value["chooses"].boolean();
     JsonValue arguments = value["args"];
     if (arguments.arraySize() > maxParameterBytes / 4)
       arguments.wrong("at most " + std::to_string(maxParameterBytes / 4) + " arguments");

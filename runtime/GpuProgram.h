@@ -90,6 +90,7 @@ struct GpuLaunch {
   std::array<GpuExtent, 3> grid;
   std::array<uint32_t, 3> block;
   uint32_t sharedBytes;
+  bool chooses; // launched only in steps of which tokens are wanted in place of logits
   std::vector<GpuArgument> arguments;
   std::vector<GpuMap> maps; // among the arguments
 };
@@ -109,6 +110,7 @@ struct GpuProgram {
   std::vector<std::variant<GpuLaunch, GpuProbe>> items; // in order
 
   bool accepts(const StepSizes &sizes) const;
+  /// Whether it can give tokens in place of logits.
   bool hasArgmax() const;
 };
 

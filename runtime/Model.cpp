@@ -62,7 +62,8 @@ void Model::checkContext(int64_t position, uint64_t more) const {
                                               " tokens of the model's full-attention layers");
 }
 
-void Model::check(const std::vector<Segment> &segments, const float *logits, size_t capacity) const {
+/// Returns how many rows are wanted.
+uint64_t Model::check(const std::vector<Segment> &segments) const {
   std::vector<Session *> sorted;
   for (const Segment &segment : segments)
     sorted.push_back(segment.session);
@@ -88,11 +89,7 @@ void Model::check(const std::vector<Segment> &segments, const float *logits, siz
     checkContext(segment.session->position(), segment.count);
     wanted += segment.wanted;
   }
-  uint64_t vocabSize = static_cast<uint64_t>(manifest().vocabSize);
-  if (wanted > 0 && (!logits || wanted > capacity / vocabSize))
-    throw Error(SAMBA_ERROR_LIMIT, "the buffer for logits has room for " + std::to_string(logits ? capacity : 0) +
-                                       " values, expected " + std::to_string(wanted) + " rows of " +
-                                       std::to_string(vocabSize));
+  return wanted;
 }
 
 std::string Model::counters() const {
@@ -108,7 +105,23 @@ void Model::onProbe(void *user, int32_t index, const float *data, int64_t rows, 
 }
 
 void Model::evaluate(const std::vector<Segment> &segments, float *logits, size_t capacity) {
-  check(segments, logits, capacity);
+  uint64_t wanted = check(segments), vocabSize = static_cast<uint64_t>(manifest().vocabSize);
+  if (wanted > 0 && (!logits || wanted > capacity / vocabSize))
+    throw Error(SAMBA_ERROR_LIMIT, "the buffer for logits has room for " + std::to_string(logits ? capacity : 0) +
+                                       " values, expected " + std::to_string(wanted) + " rows of " +
+                                       std::to_string(vocabSize));
+  run(segments, {logits, nullptr}, wanted);
+}
+
+void Model::evaluateGreedy(const std::vector<Segment> &segments, int32_t *tokens, size_t capacity) {
+  uint64_t wanted = check(segments);
+  if (wanted > 0 && (!tokens || wanted > capacity))
+    throw Error(SAMBA_ERROR_LIMIT, "the buffer for tokens has room for " + std::to_string(tokens ? capacity : 0) +
+                                       ", expected " + std::to_string(wanted));
+  run(segments, {nullptr, tokens}, wanted);
+}
+
+void Model::run(const std::vector<Segment> &segments, StepResult result, uint64_t wanted) {
   uint64_t total = 0;
   for (const Segment &segment : segments)
     total += segment.count;
@@ -119,7 +132,7 @@ void Model::evaluate(const std::vector<Segment> &segments, float *logits, size_t
   StepSizes limits = executor->limits();
   limits.tokens = static_cast<int64_t>(std::min<uint64_t>(total, static_cast<uint64_t>(chunkTokens)));
   // All memory is taken before the first step: a failure must leave every session as it was.
-  executor->reserve(limits.tokens);
+  executor->reserve(limits.tokens, result.tokens ? std::min<int64_t>(limits.tokens, static_cast<int64_t>(wanted)) : 0);
   Step step;
   step.tokens.reserve(static_cast<size_t>(limits.tokens));
   step.rows.reserve(static_cast<size_t>(limits.tokens));
@@ -166,10 +179,12 @@ void Model::evaluate(const std::vector<Segment> &segments, float *logits, size_t
       ++current;
       consumed = 0;
     }
-    executor->run(step, logits, probe ? onProbe : nullptr, this);
+    executor->run(step, result, probe ? onProbe : nullptr, this);
     firstToken += size();
-    if (!step.rows.empty())
-      logits += step.rows.size() * static_cast<size_t>(manifest().vocabSize);
+    if (result.tokens)
+      result.tokens += step.rows.size();
+    else if (!step.rows.empty())
+      result.logits += step.rows.size() * static_cast<size_t>(manifest().vocabSize);
     for (size_t s = begin, i = 0; i < step.states.size(); ++s, ++i)
       segments[s].session->advance(step.segments[i + 1] - step.segments[i]);
   }

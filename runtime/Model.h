@@ -48,11 +48,14 @@ public:
     size_t count, wanted;
   };
   void evaluate(const std::vector<Segment> &segments, float *logits, size_t capacity);
+  /// The same, with the token that greatest() finds in place of each row of logits.
+  void evaluateGreedy(const std::vector<Segment> &segments, int32_t *tokens, size_t capacity);
   /// Throws SAMBA_ERROR_CONTEXT_FULL.
   void checkContext(int64_t position, uint64_t more) const;
 
 private:
-  void check(const std::vector<Segment> &segments, const float *logits, size_t capacity) const;
+  uint64_t check(const std::vector<Segment> &segments) const;
+  void run(const std::vector<Segment> &segments, StepResult result, uint64_t wanted);
   static void onProbe(void *user, int32_t index, const float *data, int64_t rows, int64_t columns);
 
   DeviceChoice choice;

@@ -7,6 +7,7 @@
 
 #include "runtime/Sampler.h"
 #include "runtime/Error.h"
+#include "runtime/Executor.h"
 
 #include <algorithm>
 #include <cmath>
@@ -210,10 +211,7 @@ int32_t Sampler::choose(const float *logits, size_t vocabSize, int32_t proposed,
 
 int32_t Sampler::greedy(const float *logits, size_t vocabSize) {
   const float *values = adjust(logits, vocabSize);
-  int32_t best = -1;
-  for (size_t i = 0; i < vocabSize; ++i)
-    if (!std::isnan(values[i]) && (best < 0 || values[i] > values[best]))
-      best = static_cast<int32_t>(i);
+  int32_t best = greatest(values, vocabSize);
   if (best < 0)
     throw Error(SAMBA_ERROR_NUMERIC, "sampling: every logit is NaN");
   return best;

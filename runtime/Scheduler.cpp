@@ -62,7 +62,7 @@ std::vector<size_t> Scheduler::share() const {
   return counts;
 }
 
-std::vector<Scheduler::Ready> Scheduler::step() {
+std::vector<Scheduler::Ready> Scheduler::step(Wanted wanted) {
   std::vector<Ready> ready;
   if (queues.empty())
     return ready;
@@ -75,13 +75,21 @@ std::vector<Scheduler::Ready> Scheduler::step() {
     bool last = counts[i] == queue.left();
     segments.push_back({queue.session, queue.tokens.data() + queue.done, counts[i], last});
     if (last)
-      ready.push_back({queue.session, nullptr});
+      ready.push_back({queue.session, nullptr, -1});
   }
   size_t vocabSize = static_cast<size_t>(model->manifest().vocabSize);
-  logits.resize(std::max(logits.size(), ready.size() * vocabSize));
-  model->evaluate(segments, logits.data(), logits.size());
+  if (wanted == Wanted::Tokens) {
+    chosen.resize(std::max(chosen.size(), ready.size()));
+    model->evaluateGreedy(segments, chosen.data(), chosen.size());
+  } else {
+    logits.resize(std::max(logits.size(), ready.size() * vocabSize));
+    model->evaluate(segments, logits.data(), logits.size());
+  }
   for (size_t i = 0; i < ready.size(); ++i)
-    ready[i].logits = &logits[i * vocabSize];
+    if (wanted == Wanted::Tokens)
+      ready[i].token = chosen[i];
+    else
+      ready[i].logits = &logits[i * vocabSize];
   turn = (turn + segments.size()) % queues.size();
   for (size_t i = 0; i < queues.size(); ++i)
     queues[i].done += counts[i];

@@ -26,12 +26,14 @@ public:
   /// Sessions with queued tokens.
   size_t size() const { return queues.size(); }
 
-  /// A session whose tokens are all evaluated, and its logits.
+  /// A session whose tokens are all evaluated, and its logits or the token that greatest() finds there.
   struct Ready {
     Session *session;
     const float *logits;
+    int32_t token;
   };
-  std::vector<Ready> step();
+  enum class Wanted { Logits, Tokens };
+  std::vector<Ready> step(Wanted wanted);
 
 private:
   struct Queue {
@@ -47,6 +49,7 @@ private:
   std::vector<Queue> queues; // none is empty
   size_t turn = 0;           // the queue that is first if there is not enough for all
   std::vector<float> logits;
+  std::vector<int32_t> chosen;
 };
 
 } // namespace samba::runtime

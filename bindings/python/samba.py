@@ -50,6 +50,10 @@ class _Ready(ctypes.Structure):
     _fields_ = [("session", c_void_p), ("logits", POINTER(c_float))]
 
 
+class _Chosen(ctypes.Structure):
+    _fields_ = [("session", c_void_p), ("token", c_int32)]
+
+
 class _Sampling(ctypes.Structure):
     _fields_ = [
         ("size", c_size_t),
@@ -80,9 +84,11 @@ _CHECKED = {
     "samba_session_save": [c_void_p, c_char_p],
     "samba_session_load": [c_void_p, c_char_p, POINTER(c_void_p)],
     "samba_evaluate_last": [c_void_p, POINTER(_Segment), c_size_t, POINTER(c_size_t), POINTER(c_float), c_size_t],
+    "samba_evaluate_greedy": [c_void_p, POINTER(_Segment), c_size_t, POINTER(c_size_t), POINTER(c_int32), c_size_t],
     "samba_scheduler_create": [c_void_p, c_int64, POINTER(c_void_p)],
     "samba_scheduler_feed": [c_void_p, c_void_p, POINTER(c_int32), c_size_t],
     "samba_scheduler_step": [c_void_p, POINTER(POINTER(_Ready)), POINTER(c_size_t)],
+    "samba_scheduler_step_greedy": [c_void_p, POINTER(POINTER(_Chosen)), POINTER(c_size_t)],
     "samba_tokenize": [c_void_p, c_char_p, c_size_t, c_int, POINTER(c_int32), c_size_t, POINTER(c_size_t)],
     "samba_detokenize": [c_void_p, POINTER(c_int32), c_size_t, c_char_p, c_size_t, POINTER(c_size_t)],
     "samba_render_chat": [c_void_p, c_char_p, c_char_p, c_char_p, c_size_t, POINTER(c_size_t)],
@@ -302,6 +308,20 @@ class Model(_Object):
     def evaluate(self, segments, rows="last"):
         """Feeds [(session, ids), ...] in one go. `rows` is "last", "all", "none", or the number of last ids of each
         segment whose logits are wanted. Returns the rows."""
+        native, last, total = self._segments(segments, rows)
+        logits = (c_float * (total * self.vocab_size))()
+        _c.samba_evaluate_last(self._handle, native, len(native), last, logits, len(logits))
+        return _rows(logits, self.vocab_size)
+
+    def evaluate_greedy(self, segments, rows="last"):
+        """The same, with the token that a greedy sampler would choose by each row; -1 where all logits are NaN."""
+        native, last, total = self._segments(segments, rows)
+        tokens = (c_int32 * total)()
+        _c.samba_evaluate_greedy(self._handle, native, len(native), last, tokens, total)
+        return list(tokens)
+
+    def _segments(self, segments, rows):
+        """For C: segments, how many rows of each are wanted, and of all."""
         segments = list(segments)
         buffers = [_tokens(ids) for _, ids in segments]
         if isinstance(rows, str):
@@ -310,10 +330,8 @@ class Model(_Object):
         native = (_Segment * len(segments))()
         for i, ((session, _), ids) in enumerate(zip(segments, buffers)):
             native[i] = _Segment(session._handle, ctypes.cast(ids, POINTER(c_int32)), len(ids))
-        logits = (c_float * (sum(rows) * self.vocab_size))()
-        last = (c_size_t * len(segments))(*rows)
-        _c.samba_evaluate_last(self._handle, native, len(segments), last, logits, len(logits))
-        return _rows(logits, self.vocab_size)
+        native.refers_to = segments, buffers  # which live as long
+        return native, (c_size_t * len(segments))(*rows), sum(rows)
 
     def generate(self, prompt, n=128, session=None, stop_at_eos=True, **sampling):
         """Yields the text of at most n tokens after a prompt, text or ids, piece by piece. Keywords as for Sampler."""
@@ -371,6 +389,10 @@ class Session(_Object):
     def feed(self, ids, rows="last"):
         """Feeds ids; returns rows of logits."""
         return self.model.evaluate([(self, ids)], rows if isinstance(rows, str) else [rows])
+
+    def feed_greedy(self, ids):
+        """Feeds ids; returns the token that a greedy sampler would choose next."""
+        return self.model.evaluate_greedy([(self, ids)])[0]
 
     def reset(self):
         _c.samba_session_reset(self._handle)
@@ -502,3 +524,9 @@ class Scheduler(_Object):
             logits = array.array("f", ctypes.string_at(ready[i].logits, 4 * width))
             result.append((self._sessions.pop(ready[i].session), memoryview(logits)))
         return result
+
+    def step_greedy(self):
+        """The same, with the token that a greedy sampler would choose in place of the row; -1 if all logits are NaN."""
+        chosen, count = POINTER(_Chosen)(), c_size_t()
+        _c.samba_scheduler_step_greedy(self._handle, byref(chosen), byref(count))
+        return [(self._sessions.pop(chosen[i].session), chosen[i].token) for i in range(count.value)]

@@ -76,6 +76,7 @@ public:
     GridSize grid[3] = {};
     int64_t sharedBytes = 0; // that the launch gives the kernel (GpuEmitter::dynamicShared)
     bool hopper = false;     // only sm_90a can run it
+    bool chooses = false;    // launched only in steps of which tokens are wanted in place of logits
   };
   using Body = llvm::function_ref<void(GpuEmitter &e, ValueRange arguments)>;
   /// Adds a launch. `body` writes the kernel if none of that kind and key exists. Arguments are pointers, those of
@@ -163,6 +164,9 @@ void launchLinearFew(StepBuilder &s, const LinearOperands &linear);
 bool fitsQuantDecodeNorm(const LinearOperands &linear);
 void launchLinearQuantDecode(StepBuilder &s, const LinearOperands &linear);
 void launchLinearQuant(StepBuilder &s, const LinearOperands &linear);
+
+/// Argmax.cpp: to the step's output "argmax".
+void launchArgmax(StepBuilder &s, const Matrix &logits);
 
 /// Rotary.cpp
 void launchRotaryTable(StepBuilder &s, double theta, const Matrix &result);

@@ -125,6 +125,8 @@ DictionaryAttr GpuProgram::toAttribute(MLIRContext *context, ArrayRef<int64_t> o
                b.getNamedAttr("block", b.getDenseI64ArrayAttr({launch.threads, 1, 1})),
                number("shared", launch.sharedBytes),
                b.getNamedAttr("args", b.getArrayAttr(arguments))};
+      if (launch.chooses)
+        entry.push_back(b.getNamedAttr("chooses", b.getBoolAttr(true)));
     }
     entries.push_back(b.getDictionaryAttr(entry));
   }

@@ -67,6 +67,7 @@ struct Launch {
   std::optional<int64_t> probe = {}; // shows `width` columns of argument 0 and launches nothing
   int64_t width = 0;
   Extent rows = Extent::Tokens; // of the probe
+  bool chooses = false;         // launched only in steps of which tokens are wanted in place of logits
 };
 
 struct GpuProgram {

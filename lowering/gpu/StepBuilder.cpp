@@ -53,6 +53,7 @@ void StepBuilder::launch(const Spec &spec, std::vector<LaunchArgument> arguments
     kernel = write(spec, arguments, body);
   Launch launch{
       kernel, layer, {spec.grid[0], spec.grid[1], spec.grid[2]}, spec.threads, spec.sharedBytes, std::move(arguments)};
+  launch.chooses = spec.chooses;
   program.launches.push_back(std::move(launch));
   program.needsExact |= spec.hopper;
 }

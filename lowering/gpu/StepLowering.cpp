@@ -81,7 +81,14 @@ LogicalResult StepLowering::lower(func::FuncOp entry) {
                                       "computed by a kernel: the logits";
       outputs[value] = "logits";
     }
-  return lowerBlock(body);
+  if (failed(lowerBlock(body)))
+    return failure();
+  for (auto [value, name] : outputs)
+    if (Matrix logits = matrix(value); logits.element.isF32() && logits.extent == Extent::Rows) {
+      s.layer = "argmax";
+      launchArgmax(s, logits);
+    }
+  return success();
 }
 
 LogicalResult StepLowering::bindArguments(func::FuncOp entry) {

@@ -61,6 +61,8 @@ public:
     hostLogits = PinnedBuffer(context, logitsBytes, "logits");
     if (argmax)
       argmaxBuffer = DeviceBuffer(context, static_cast<uint64_t>(rows) * sizeof(int32_t), "chosen tokens");
+    if (argmax)
+      hostTokens = PinnedBuffer(context, static_cast<uint64_t>(rows) * sizeof(int32_t), "chosen tokens");
     for (const GpuProgram &program : gpu.programs)
       programs.push_back(prepare(program));
   }
@@ -69,11 +71,11 @@ public:
     return std::make_unique<DeviceState>(context, artefact.manifest().stateBytes);
   }
   StepSizes limits() const override { return artefact.gpu().limits(image.programs()); }
-  void reserve(int64_t) override {} // the arena is for the largest step
+  void reserve(int64_t, int64_t) override {} // the arena is for the largest step
   int32_t threads() const override { return 1; }
   std::string device() const override { return context->description(); }
 
-  void run(const Step &step, float *logits, samba_probe probe, void *probeUser) override {
+  void run(const Step &step, const StepResult &result, samba_probe probe, void *probeUser) override {
     StepSizes sizes = step.sizes();
     const GpuProgram *chosen = artefact.gpu().programFor(sizes, image.programs());
     size_t index = static_cast<size_t>(chosen - artefact.gpu().programs.data());
@@ -82,15 +84,15 @@ public:
     program.inputs.fill(staging.data(), step, sizes);
     if (eachKernel && context->driver().vgpuForget)
       context->driver().vgpuForget(arena.address());
+    bool chooses = result.tokens && chosen->hasArgmax();
     if (eachKernel || probe)
-      enqueue(program, sizes, probe, probeUser);
+      enqueue(program, sizes, chooses, probe, probeUser);
     else
-      graphs.run(index, sizes, [&] { enqueue(program, sizes, nullptr, nullptr); });
-    Result result = context->driver().streamSynchronize(context->stream());
-    if (result != Success)
-      context->driver().fail(result, "program '" + chosen->name + "' failed on the GPU (with checks it is said where)");
-    if (sizes.rows > 0)
-      std::memcpy(logits, hostLogits.data(), logitsBytes(sizes));
+      graphs.run(2 * index + chooses, sizes, [&] { enqueue(program, sizes, chooses, nullptr, nullptr); });
+    Result status = context->driver().streamSynchronize(context->stream());
+    if (status != Success)
+      context->driver().fail(status, "program '" + chosen->name + "' failed on the GPU (with checks it is said where)");
+    give(sizes, chooses, result);
     for (SequenceState *state : step.states)
       static_cast<DeviceState *>(state)->stepped();
   }
@@ -108,6 +110,23 @@ public:
 private:
   uint64_t logitsBytes(const StepSizes &sizes) const {
     return static_cast<uint64_t>(sizes.rows * artefact.manifest().vocabSize) * sizeof(float);
+  }
+
+  static uint64_t tokenBytes(const StepSizes &sizes) { return static_cast<uint64_t>(sizes.rows) * sizeof(int32_t); }
+
+  /// What has come to the host.
+  void give(const StepSizes &sizes, bool chosen, const StepResult &result) const {
+    if (sizes.rows == 0)
+      return;
+    if (chosen) {
+      std::memcpy(result.tokens, hostTokens.data(), tokenBytes(sizes));
+    } else if (result.tokens) { // by a model whose kernels do not choose
+      size_t vocabSize = static_cast<size_t>(artefact.manifest().vocabSize);
+      for (size_t i = 0; i < static_cast<size_t>(sizes.rows); ++i)
+        result.tokens[i] = greatest(reinterpret_cast<const float *>(hostLogits.data()) + i * vocabSize, vocabSize);
+    } else {
+      std::memcpy(result.logits, hostLogits.data(), logitsBytes(sizes));
+    }
   }
 
   ReadyProgram prepare(const GpuProgram &program) {
@@ -199,17 +218,23 @@ private:
     return value;
   }
 
-  /// Gives the stream the work of a step, from the staged inputs to the logits on the host.
-  void enqueue(const ReadyProgram &program, const StepSizes &sizes, samba_probe probe, void *probeUser) {
+  /// Gives the stream the work of a step, from the staged inputs to the logits, or the tokens, on the host.
+  void enqueue(const ReadyProgram &program, const StepSizes &sizes, bool chooses, samba_probe probe, void *probeUser) {
     const Driver &driver = context->driver();
     context->check(driver.memcpyHtoDAsync(inputs.address(), staging.data(), program.inputs.bytes, context->stream()),
                    "copying the inputs of a step to the GPU");
     for (const auto &item : program.items)
-      if (const auto *launch = std::get_if<ReadyLaunch>(&item))
-        enqueue(*launch, sizes);
-      else if (probe)
+      if (const auto *launch = std::get_if<ReadyLaunch>(&item)) {
+        if (chooses || !launch->launch->chooses)
+          enqueue(*launch, sizes);
+      } else if (probe) {
         show(std::get<GpuProbe>(item), sizes, probe, probeUser);
-    if (sizes.rows > 0)
+      }
+    if (sizes.rows > 0 && chooses)
+      context->check(
+          driver.memcpyDtoHAsync(hostTokens.data(), argmaxBuffer.address(), tokenBytes(sizes), context->stream()),
+          "copying chosen tokens from the GPU");
+    else if (sizes.rows > 0)
       context->check(
           driver.memcpyDtoHAsync(hostLogits.data(), logitsBuffer.address(), logitsBytes(sizes), context->stream()),
           "copying logits from the GPU");
@@ -267,7 +292,7 @@ private:
   LoadedImage image;
   GraphCache graphs;
   DeviceBuffer weights, arena, inputs, logitsBuffer, argmaxBuffer;
-  PinnedBuffer staging, hostLogits;
+  PinnedBuffer staging, hostLogits, hostTokens;
   std::vector<ReadyProgram> programs;
 };
 

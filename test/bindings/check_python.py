@@ -116,6 +116,21 @@ for path in paths:
     expect(largest < 2e-5, f"{path}: scheduled logits differ by {largest:.2g} of the largest one")
     print(f"{os.path.basename(path)}: scheduled logits differ by {largest:.2g} of the largest one")
 
+    # Tokens in place of logits.
+    for i, length in enumerate(lengths):
+        scheduler.feed(sessions[i], ids_of(model, length, seed=i + 7))
+    copies, left = [session.fork() for session in sessions], set(range(len(lengths)))
+    rows = model.evaluate((copy, ids_of(model, length, seed=i + 7)) for i, (copy, length) in enumerate(zip(copies, lengths)))
+    while left:
+        for session, token in scheduler.step_greedy():
+            i = sessions.index(session)
+            left.remove(i)
+            expect(max(rows[i]) - rows[i][token] < 1e-4 * max(map(abs, rows[i])), f"{path}: scheduled choice")
+    expect(model.session().feed_greedy(ids_of(model, 1, seed=0)) == argmax(alone[0]), f"{path}: greedy choice")
+    chosen = model.evaluate_greedy([(copies[1], [5, 6, 7]), (copies[2], [8])], [2, 1])
+    others = model.evaluate([(copies[3].fork(), [1])], "none")
+    expect(len(chosen) == 3 and not others, f"{path}: rows of greedy choices")
+
 first, second = samba.Model(paths[0]), samba.Model(paths[1])
 expect_error("MISMATCH", lambda: second.loads(first.session().dumps()))
 

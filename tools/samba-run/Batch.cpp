@@ -11,10 +11,12 @@
 #include "tools/samba-run/Console.h"
 #include "tools/samba-run/Continuation.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <list>
 #include <unistd.h>
 
@@ -72,7 +74,8 @@ public:
 private:
   bool startNext();
   void give(uint64_t line, const std::string &key, const ordered_json &id, ordered_json &&rest);
-  void take(const samba_ready &ready);
+  void step();
+  void take(const samba_session *session, const std::function<void(Continuation &)> &choose);
   void feed(Sequence &sequence, const std::vector<int32_t> &tokens);
   void progress(bool last);
 
@@ -142,14 +145,14 @@ bool Batch::startNext() {
 }
 
 /// Chooses the next token of a sequence and queues it, or ends the sequence.
-void Batch::take(const samba_ready &ready) {
+void Batch::take(const samba_session *session, const std::function<void(Continuation &)> &choose) {
   auto sequence = active.begin();
-  while (sequence->session.get() != ready.session)
+  while (sequence->session.get() != session)
     ++sequence;
   Continuation &continuation = sequence->continuation;
   ordered_json result;
   try {
-    continuation.step(ready.logits);
+    choose(continuation);
     ++generated;
     if (!continuation.ended()) {
       try {
@@ -168,6 +171,18 @@ void Batch::take(const samba_ready &ready) {
   }
   give(sequence->line, sequence->key, sequence->content.id, std::move(result));
   active.erase(sequence);
+}
+
+/// Where all choices are greedy, logits need not leave a GPU.
+void Batch::step() {
+  bool greedy = std::all_of(active.begin(), active.end(),
+                            [](const Sequence &sequence) { return sequence.continuation.isGreedy(); });
+  if (greedy)
+    for (const samba_chosen &one : scheduler.stepGreedy())
+      take(one.session, [&](Continuation &continuation) { continuation.takeGreedy(one.token); });
+  else
+    for (const samba_ready &one : scheduler.step())
+      take(one.session, [&](Continuation &continuation) { continuation.step(one.logits); });
 }
 
 void Batch::progress(bool last) {
@@ -194,8 +209,7 @@ void Batch::run() {
       more = startNext();
     if (active.empty())
       break;
-    for (const samba_ready &ready : scheduler.step())
-      take(ready);
+    step();
     progress(false);
   }
   output.finish();

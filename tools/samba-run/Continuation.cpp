@@ -46,7 +46,33 @@ std::string Continuation::show(const std::string &more) {
   return ready;
 }
 
+bool Continuation::isGreedy() const {
+  const samba_sampling &sampling = wish.sampling;
+  return sampling.temperature == 0 && sampling.repeat_penalty == 1 && sampling.presence_penalty == 0 &&
+         sampling.frequency_penalty == 0 && wish.bias.empty() && !wish.logprobs;
+}
+
+void Continuation::feed(Session &session, float *logits) {
+  if (isGreedy())
+    found = session.evaluateGreedy(&ids.back(), 1);
+  else
+    session.evaluate(&ids.back(), 1, SAMBA_ROWS_LAST, logits, static_cast<size_t>(model.vocabSize()));
+}
+
+int32_t samba::run::greedyToken(int32_t token) {
+  if (token < 0)
+    throw Exception(SAMBA_ERROR_NUMERIC, "sampling: every logit is NaN");
+  return token;
+}
+
+std::string Continuation::takeGreedy(int32_t token) { return add(greedyToken(token), nullptr); }
+
 std::string Continuation::step(const float *logits) {
+  if (found) {
+    int32_t token = *found;
+    found.reset();
+    return takeGreedy(token);
+  }
   return add(sampler.sample(logits, static_cast<size_t>(model.vocabSize())), logits);
 }
 

@@ -32,8 +32,15 @@ public:
   Sampler &choice() { return sampler; }
   /// Adds the next token, which was chosen by these logits. Returns the text that is ready to be shown.
   std::string add(int32_t token, const float *logits);
-  /// add() of what choice() samples.
+  /// Feeds the last token to the session, so that step() can add the next one. `logits` gets its row if the choice
+  /// needs it.
+  void feed(Session &session, float *logits);
+  /// add() of what choice() samples, or of what feed() has found.
   std::string step(const float *logits);
+  /// add() of a token of samba_evaluate_greedy; throws for -1.
+  std::string takeGreedy(int32_t token);
+  /// The choice is the greatest logit, and nothing else is asked of them.
+  bool isGreedy() const;
   /// Ends it, unless it has ended; returns the rest of the text.
   std::string finish(const std::string &reason);
 
@@ -55,10 +62,14 @@ private:
   Sampler sampler;
   std::optional<Detokenizer> detokenizer; // has seen the prompt, so that the text goes on from there
   StopStrings stops;
+  std::optional<int32_t> found; // by feed()
   std::vector<int32_t> ids;
   std::string text, stop;
   nlohmann::ordered_json logprobs = nlohmann::ordered_json::array();
 };
+
+/// A token of samba_evaluate_greedy. Throws what a sampler throws if there is none.
+int32_t greedyToken(int32_t token);
 
 } // namespace samba::run
 

@@ -138,7 +138,7 @@ std::string Conversation::generate(const std::function<void(const std::string &)
     if (continuation.ended())
       break;
     try {
-      session.evaluate(&token, 1, SAMBA_ROWS_LAST, logits.data(), logits.size());
+      continuation.feed(session, logits.data());
     } catch (const Exception &error) {
       if (error.status() != SAMBA_ERROR_CONTEXT_FULL)
         throw;

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "tools/samba-run/Draft.h"
+#include "tools/samba-run/Continuation.h"
 
 #include <algorithm>
 
@@ -87,16 +88,23 @@ std::vector<int32_t> ModelDraft::propose(const std::vector<int32_t> &sequence, s
   if (count == 0)
     return tokens;
   size_t seen = static_cast<size_t>(session.position());
-  session.evaluate(&sequence[seen], sequence.size() - seen, SAMBA_ROWS_LAST, logits.data(), logits.size());
+  int32_t best = -1;
+  auto feed = [&](const int32_t *ids, size_t size) {
+    if (greedy)
+      best = session.evaluateGreedy(ids, size);
+    else
+      session.evaluate(ids, size, SAMBA_ROWS_LAST, logits.data(), logits.size());
+  };
+  feed(&sequence[seen], sequence.size() - seen);
   samba_session_forget_marks(session.get());
   session.mark();
   while (true) {
     if (!greedy)
       probabilities.push_back(sampler.probabilities(logits.data(), logits.size()));
-    tokens.push_back(sampler.sample(logits.data(), logits.size()));
+    tokens.push_back(greedy ? greedyToken(best) : sampler.sample(logits.data(), logits.size()));
     if (tokens.size() == count)
       break;
-    session.evaluate(&tokens.back(), 1, SAMBA_ROWS_LAST, logits.data(), logits.size());
+    feed(&tokens.back(), 1);
   }
   session.rollback(static_cast<int64_t>(tokens.size()) - 1);
   return tokens;

@@ -215,7 +215,7 @@ bool Generation::mayGoOn() {
 /// Feeds the last generated token. False if the context is full: what fits is shown before the failure is.
 bool Generation::feedBack() {
   try {
-    session.evaluate(&continuation.tokens().back(), 1, SAMBA_ROWS_LAST, logits.data(), logits.size());
+    continuation.feed(session, logits.data());
   } catch (const Exception &error) {
     if (error.status() != SAMBA_ERROR_CONTEXT_FULL)
       throw;

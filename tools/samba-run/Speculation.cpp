@@ -24,6 +24,7 @@ Speculation::Speculation(const Model &model, Session &session, Continuation &con
   if (int64_t reach = samba_max_rollback(model.get()); reach >= 0)
     this->rows = std::min(rows, static_cast<size_t>(std::max<int64_t>(1, reach)));
   logits.resize(this->rows * static_cast<size_t>(model.vocabSize()));
+  best.resize(this->rows);
   passesByRows.resize(this->rows);
 }
 
@@ -45,15 +46,20 @@ std::vector<int32_t> Speculation::pass(const std::vector<int32_t> &drafts,
   samba_session_forget_marks(session.get());
   if (!drafts.empty())
     session.mark();
-  model.evaluate({{session.get(), fed.data(), fed.size()}}, {drafts.size() + 1}, logits);
+  bool greedy = continuation.isGreedy();
+  if (greedy)
+    model.evaluateGreedy({{session.get(), fed.data(), fed.size()}}, {drafts.size() + 1}, best);
+  else
+    model.evaluate({{session.get(), fed.data(), fed.size()}}, {drafts.size() + 1}, logits);
   size_t vocabSize = static_cast<size_t>(model.vocabSize()), right = 0;
   std::vector<int32_t> fresh;
   while (!continuation.ended()) {
     size_t i = fresh.size();
     const float *row = &logits[i * vocabSize];
     const std::vector<float> *drawn = i < drafts.size() ? guessing.drawnFrom(i) : nullptr;
-    int32_t token =
-        drawn ? continuation.choice().choose(row, *drawn, drafts[i]) : continuation.choice().sample(row, vocabSize);
+    int32_t token = greedy  ? greedyToken(best[i])
+                    : drawn ? continuation.choice().choose(row, *drawn, drafts[i])
+                            : continuation.choice().sample(row, vocabSize);
     show(continuation.add(token, row));
     fresh.push_back(token);
     if (i == drafts.size() || token != drafts[i])

@@ -53,6 +53,7 @@ private:
   std::vector<int32_t> sequence; // prompt and text
   std::vector<int32_t> pending;  // the end of the sequence, which the session has not seen
   std::vector<float> logits;
+  std::vector<int32_t> best; // in place of logits, where the choice is the greatest
 
   std::vector<int64_t> passesByRows; // from 1
   int64_t passes = 0, chosen = 0, drafted = 0, accepted = 0;

@@ -142,7 +142,7 @@ void Stream::continueLine() {
     if (interrupted())
       break;
     if (!continuation.tokens().empty())
-      branch.evaluate(&continuation.tokens().back(), 1, SAMBA_ROWS_LAST, row.data(), row.size());
+      continuation.feed(branch, row.data());
     continuation.step(row.data());
   }
   continuation.finish("interrupted");

@@ -245,6 +245,13 @@ SAMBA_API samba_status samba_evaluate(samba_model *model, const samba_segment *s
 SAMBA_API samba_status samba_evaluate_last(samba_model *model, const samba_segment *segments, size_t count,
                                            const size_t *last, float *logits, size_t capacity);
 
+/* The same, but in place of each row of logits it gives the token that a greedy sampler without penalties and biases
+ * would choose by them: the lowest id of the greatest logits, or -1 if all of them are NaN. A GPU finds it itself, and
+ * the logits stay there. `last` may be NULL: the last token of each segment that is not empty. `capacity` is that of
+ * `tokens`. */
+SAMBA_API samba_status samba_evaluate_greedy(samba_model *model, const samba_segment *segments, size_t count,
+                                             const size_t *last, int32_t *tokens, size_t capacity);
+
 /* ---- Scheduling ----------------------------------------------------------------------------------------------------
  * Continuous batching: tokens are queued for any number of sessions, and each step evaluates at most `budget` of them,
  * pieces of prompts and single tokens mixed. A session gets what it has queued or an equal part of what others leave
@@ -277,6 +284,14 @@ SAMBA_API samba_status samba_scheduler_feed(samba_scheduler *scheduler, samba_se
 SAMBA_API void samba_scheduler_remove(samba_scheduler *scheduler, const samba_session *session);
 /* Does nothing if nothing is queued. `ready` belongs to the scheduler, until the next step. */
 SAMBA_API samba_status samba_scheduler_step(samba_scheduler *scheduler, const samba_ready **ready, size_t *count);
+
+/* The same, with the token that samba_evaluate_greedy would give. */
+typedef struct samba_chosen {
+  samba_session *session;
+  int32_t token; /* -1 if all logits are NaN */
+} samba_chosen;
+SAMBA_API samba_status samba_scheduler_step_greedy(samba_scheduler *scheduler, const samba_chosen **chosen,
+                                                   size_t *count);
 
 /* ---- Probes ------------------------------------------------------------------------------------------------------ */
 

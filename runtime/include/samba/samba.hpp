@@ -130,6 +130,13 @@ public:
     check(samba_evaluate_last(get(), segments.data(), segments.size(), last.data(), logits.data(), logits.size()));
   }
 
+  /// See samba_evaluate_greedy; an empty `last` is the last token of each segment.
+  void evaluateGreedy(const std::vector<samba_segment> &segments, const std::vector<size_t> &last,
+                      std::vector<int32_t> &tokens) const {
+    check(samba_evaluate_greedy(get(), segments.data(), segments.size(), last.empty() ? nullptr : last.data(),
+                                tokens.data(), tokens.size()));
+  }
+
   void setProbe(samba_probe_callback callback, void *user) const { samba_set_probe(get(), callback, user); }
 
 private:
@@ -181,6 +188,13 @@ public:
     samba_segment segment = {get(), tokens, count};
     check(samba_evaluate(owner, &segment, 1, rows, logits, capacity));
   }
+  /// The same, with the token that a greedy sampler would choose by the last one's logits; -1 if all of them are NaN.
+  int32_t evaluateGreedy(const int32_t *tokens, size_t count) {
+    samba_segment segment = {get(), tokens, count};
+    int32_t token = -1;
+    check(samba_evaluate_greedy(owner, &segment, 1, nullptr, &token, 1));
+    return token;
+  }
 
 private:
   Session(samba_session *session, samba_model *owner) : session(session), owner(owner) {}
@@ -207,6 +221,12 @@ public:
     size_t count = 0;
     check(samba_scheduler_step(scheduler.get(), &ready, &count));
     return {ready, ready + count};
+  }
+  std::vector<samba_chosen> stepGreedy() {
+    const samba_chosen *chosen = nullptr;
+    size_t count = 0;
+    check(samba_scheduler_step_greedy(scheduler.get(), &chosen, &count));
+    return {chosen, chosen + count};
   }
 
 private:

@@ -17,10 +17,15 @@
 // The bias is added and the result written by the product.
 // CHECK-NEXT: {args = [{arena = {{[0-9]+}} : i64}, {weights = 104448 : i64}, {weights = 155648 : i64}, {output = "logits"}, {input = "sizes"}]
 // CHECK-SAME: kernel = "linear_decode", name = "head"
+// A step of which the token is wanted goes on to look for it.
+// CHECK-NEXT: {args = [{output = "logits"}, {output = "argmax"}]
+// CHECK-SAME: chooses = true, grid = [{of = "one"}, {of = "rows"}, {of = "one"}], kernel = "argmax", name = "argmax"
 // CHECK-SAME: longest = 1 : i64, max_rows = 1 : i64, max_sequences = 1 : i64, max_tokens = 1 : i64, name = "decode1"
 // CHECK: kernel = "linear_decode_1", name = "head"
+// CHECK: kernel = "argmax"
 // CHECK-SAME: longest = 1 : i64, max_rows = 16 : i64, max_sequences = 16 : i64, max_tokens = 16 : i64, name = "decode"
 // CHECK: grid = [{of = "one"}, {of = "rows", per = 64 : i64}, {of = "one"}], kernel = "linear_tile", name = "head"
+// CHECK: kernel = "argmax"
 // CHECK-SAME: max_rows = 512 : i64, max_sequences = 64 : i64, max_tokens = 512 : i64, name = "prefill"
 // CHECK: gpu.module @kernels
 // CHECK: gpu.func @embedding(%{{.*}}: !llvm.ptr<1>, %{{.*}}: !llvm.ptr<1>, %{{.*}}: !llvm.ptr<1>) kernel attributes {known_block_size = array<i32: 128, 1, 1>}

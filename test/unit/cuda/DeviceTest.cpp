@@ -13,6 +13,7 @@
 #include "samba/samba.hpp"
 #include "test/unit/runtime/FakeArtefact.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -212,6 +213,53 @@ TEST_F(Device, Counters) {
   size_t size = 0;
   EXPECT_EQ(samba_device_counters(open("cpu").get(), nullptr, 0, &size), SAMBA_ERROR_DEVICE);
   EXPECT_STREQ(samba_last_error(), "the CPU counts nothing: counters are those of the virtual device");
+}
+
+/// The programs' launches, to be changed.
+std::vector<nlohmann::json *> launchesOf(FakeArtefact &artefact) {
+  return {&artefact.gpu["programs"][0]["launches"], &artefact.gpu["programs"][1]["launches"]};
+}
+
+TEST_F(Device, LaunchesThatChooseAreForTokensOnly) {
+  for (nlohmann::json *launches : launchesOf(artefact)) {
+    launches->push_back(launches->back());
+    launches->back()["chooses"] = true;
+  }
+  artefact.write(folder / "model.so");
+  for (bool check : {false, true}) { // with graphs, and without
+    Model model = open("virtual", check);
+    Session session(model);
+    auto heads = [&] { return counters(model)["head"]["launches"].get<int>(); };
+    EXPECT_EQ(decode(session, tokens), logits);
+    int plain = heads();
+    std::vector<int32_t> found;
+    Session other(model);
+    for (int32_t token : tokens)
+      found.push_back(other.evaluateGreedy(&token, 1));
+    EXPECT_EQ(heads() - plain, 2 * static_cast<int>(tokens.size()));
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      auto row = logits.begin() + static_cast<ptrdiff_t>(i * vocabSize);
+      EXPECT_EQ(found[i], std::max_element(row, row + vocabSize) - row) << i;
+    }
+    plain = heads();
+    session.reset();
+    EXPECT_EQ(decode(session, tokens), logits) << "logits again";
+    EXPECT_EQ(heads() - plain, static_cast<int>(tokens.size()));
+  }
+}
+
+TEST_F(Device, ModelsWhoseKernelsDoNotChoose) {
+  int end = artefact.gpu["arena_bytes"];
+  artefact.gpu["arena_bytes"] = end + 128;
+  for (nlohmann::json *launches : launchesOf(artefact))
+    launches->back()["args"].back() = {{"arena", end}};
+  artefact.write(folder / "model.so");
+  Model model = open("virtual");
+  Session session(model);
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    auto row = logits.begin() + static_cast<ptrdiff_t>(i * vocabSize);
+    ASSERT_EQ(session.evaluateGreedy(&tokens[i], 1), std::max_element(row, row + vocabSize) - row) << i;
+  }
 }
 
 TEST_F(Device, TwoModelsAtOnce) {

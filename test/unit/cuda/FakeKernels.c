@@ -73,10 +73,12 @@ KERNEL head(const float *weights, const float *normed, float *logits, int *argma
   __syncthreads();
   if (v > 0)
     return;
-  int best = 0;
-  for (int i = 1; i < VOCABULARY; ++i)
-    if (logits[r * VOCABULARY + i] > logits[r * VOCABULARY + best])
+  int best = -1;
+  for (int i = 0; i < VOCABULARY; ++i) {
+    float logit = logits[r * VOCABULARY + i];
+    if (logit == logit && (best < 0 || logit > logits[r * VOCABULARY + best]))
       best = i;
+  }
   argmax[r] = best;
 }
 

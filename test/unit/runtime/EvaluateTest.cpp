@@ -179,6 +179,66 @@ TEST_F(Evaluate, CallersOnSeveralThreads) {
   EXPECT_EQ(right, std::vector<int>(4, 10));
 }
 
+/// The greatest of each row of logits, which has no equal here.
+std::vector<int32_t> greatestOf(const std::vector<float> &logits) {
+  std::vector<int32_t> tokens;
+  for (auto row = logits.begin(); row != logits.end(); row += vocabSize)
+    tokens.push_back(static_cast<int32_t>(std::max_element(row, row + vocabSize) - row));
+  return tokens;
+}
+
+TEST_F(Evaluate, Greedy) {
+  for (int64_t chunk : {int64_t(1), int64_t(7), int64_t(SAMBA_DEFAULT_CHUNK)}) {
+    Model model = open(1, chunk);
+    std::vector<int32_t> first = someTokens(30), second = someTokens(5, 2);
+    std::vector<int32_t> expected = greatestOf(predictLogits(artefact, first)),
+                         others = greatestOf(predictLogits(artefact, second));
+    Session a(model), b(model), empty(model);
+    std::vector<int32_t> found(9);
+    model.evaluateGreedy({{a.get(), first.data(), 30}, {empty.get(), nullptr, 0}, {b.get(), second.data(), 5}},
+                         {7, 0, 2}, found);
+    std::vector<int32_t> wanted(expected.end() - 7, expected.end());
+    wanted.insert(wanted.end(), others.end() - 2, others.end());
+    EXPECT_EQ(found, wanted) << chunk;
+    for (int i = 0; i < 40; ++i) { // what it says is fed back
+      first.push_back(expected.back());
+      expected = greatestOf(predictLogits(artefact, first));
+      ASSERT_EQ(a.evaluateGreedy(&first.back(), 1), expected.back()) << chunk << " " << i;
+    }
+    std::vector<float> logits(vocabSize);
+    a.evaluate(second.data(), 1, SAMBA_ROWS_LAST, logits.data(), logits.size()); // logits afterwards
+    first.push_back(second[0]);
+    std::vector<float> all = predictLogits(artefact, first);
+    EXPECT_TRUE(std::equal(all.end() - vocabSize, all.end(), logits.begin())) << chunk;
+  }
+}
+
+TEST_F(Evaluate, GreedyOfNothingButNaN) {
+  Model model = open();
+  Session session(model), fine(model);
+  std::vector<int32_t> tokens = {9, 8, 7};
+  session.evaluate(tokens.data(), 3, SAMBA_ROWS_NONE, nullptr, 0);
+  static_cast<float *>(samba_session_state(session.get()))[24] = 77; // another position than the step's
+  std::vector<int32_t> found(2);
+  model.evaluateGreedy({{session.get(), tokens.data(), 1}, {fine.get(), tokens.data(), 1}}, {}, found);
+  EXPECT_EQ(found[0], -1);
+  EXPECT_EQ(found[1], greatestOf(predictLogits(artefact, {9}))[0]) << "its neighbour has logits";
+}
+
+TEST_F(Evaluate, GreedyRefusals) {
+  Model model = open();
+  Session session(model);
+  std::vector<int32_t> tokens = {3, 4}, found(1);
+  samba_segment segment = {session.get(), tokens.data(), 2};
+  size_t two = 2, three = 3;
+  EXPECT_EQ(samba_evaluate_greedy(model.get(), &segment, 1, &two, found.data(), 1), SAMBA_ERROR_LIMIT);
+  EXPECT_STREQ(samba_last_error(), "the buffer for tokens has room for 1, expected 2");
+  EXPECT_EQ(samba_evaluate_greedy(model.get(), &segment, 1, nullptr, nullptr, 5), SAMBA_ERROR_LIMIT);
+  EXPECT_EQ(samba_evaluate_greedy(model.get(), &segment, 1, &three, found.data(), 1), SAMBA_ERROR_ARGUMENT);
+  EXPECT_EQ(samba_evaluate_greedy(nullptr, &segment, 1, nullptr, found.data(), 1), SAMBA_ERROR_ARGUMENT);
+  EXPECT_EQ(session.position(), 0);
+}
+
 TEST_F(Evaluate, RefusalsChangeNothing) {
   Model model = open();
   Model other(folder / "model.so");

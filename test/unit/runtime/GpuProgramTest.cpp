@@ -28,7 +28,7 @@ FakeArtefact gpuArtefact() {
     "programs": [
       {"name": "decode", "max_tokens": 16, "max_sequences": 16, "max_rows": 16, "longest": 1, "launches": []},
       {"name": "prefill", "max_tokens": 64, "max_sequences": 8, "max_rows": 8, "launches": [
-        {"kernel": "k", "name": "layers.0", "block": [128, 1, 1], "shared": 512,
+        {"kernel": "k", "name": "layers.0", "block": [128, 1, 1], "shared": 512, "chooses": true,
          "grid": [{"of": "tokens", "per": 16, "times": 3}, {"of": "one"}, {"of": "one", "times": 2}],
          "args": [{"arena": 64}, {"weights": 128}, {"input": "tokens"}, {"input": "segments"}, {"input": "positions"},
                   {"input": "rows"}, {"input": "states"}, {"input": "sizes"}, {"output": "logits"},
@@ -70,6 +70,9 @@ TEST(GpuSection, Reads) {
   const auto &launch = std::get<GpuLaunch>(gpu.programs[1].items[0]);
   EXPECT_EQ(launch.grid[0].count({17, 1, 1, 17}), 6);
   EXPECT_EQ(launch.grid[2].count({17, 1, 1, 17}), 2);
+  EXPECT_TRUE(launch.chooses);
+  EXPECT_TRUE(gpu.programs[1].hasArgmax());
+  EXPECT_FALSE(gpu.programs[0].hasArgmax());
   EXPECT_EQ(launch.arguments.size(), 14u);
   EXPECT_EQ(launch.arguments[10].kind, GpuArgument::Kind::I64);
   EXPECT_EQ(launch.arguments[10].integer, 64);

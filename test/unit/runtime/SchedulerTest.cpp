@@ -73,6 +73,40 @@ TEST_F(Scheduling, SequencesDoNotMix) {
   }
 }
 
+// Tokens in place of logits, also in turns with them.
+TEST_F(Scheduling, Greedy) {
+  Model model = open();
+  Scheduler scheduler(model, 5);
+  std::vector<Session> sessions;
+  std::vector<std::vector<int32_t>> tokens;
+  std::map<samba_session *, size_t> indexOf;
+  for (size_t s = 0; s < 4; ++s) {
+    sessions.emplace_back(model);
+    indexOf[sessions[s].get()] = s;
+    tokens.push_back(someTokens(1 + 4 * s, static_cast<uint32_t>(s) + 1));
+    scheduler.feed(sessions[s], tokens[s].data(), tokens[s].size());
+  }
+  size_t chosen = 0;
+  auto take = [&](samba_session *session, int32_t token) {
+    size_t s = indexOf.at(session);
+    std::vector<float> expected = predictLogits(artefact, tokens[s]);
+    auto row = expected.end() - vocabSize;
+    ASSERT_EQ(token, std::max_element(row, expected.end()) - row) << s;
+    tokens[s].push_back(token);
+    scheduler.feed(sessions[s], &token, 1);
+    ++chosen;
+  };
+  for (int step = 0; step < 20; ++step)
+    if (step % 4 == 3)
+      for (const samba_ready &ready : scheduler.step())
+        take(ready.session,
+             static_cast<int32_t>(std::max_element(ready.logits, ready.logits + vocabSize) - ready.logits));
+    else
+      for (const samba_chosen &one : scheduler.stepGreedy())
+        take(one.session, one.token);
+  EXPECT_GT(chosen, 40u);
+}
+
 TEST_F(Scheduling, LongPromptsDoNotHoldUpOthers) {
   Model model = open(16);
   Scheduler scheduler(model, 10);

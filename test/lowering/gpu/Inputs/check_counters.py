@@ -1,6 +1,7 @@
 """Compares what the kernels of a model do on the virtual device with the least that they have to do.
 
-Takes the step of a prompt and a step of one token after it. Of each kernel:
+Takes the step of a prompt, a step of one token after it, and one of which the next token is wanted in place of logits. Of
+each kernel:
   - sectors moved for global loads and for stores: at least 90% of them are needed by what the lanes ask for;
   - wavefronts of shared memory: at most 1.05 times the fewest possible;
   - bytes of DRAM, read and written: at most 1.1 times the least, by the table, and no less than it;
@@ -46,12 +47,14 @@ with open(arguments.table) as file:
             for kernel in kernels.split(","):
                 rows[launch][kernel] = formulas
 
-# Launches of each program: kernel and name.
+# Launches of each program: kernel, name, and whether it is for steps of which a token is wanted in place of logits.
 with open(arguments.gpu) as file:
     text = file.read()
 programs, begin = {}, text.index("samba.programs = [")
 for match in re.finditer(r'max_tokens = (\d+) : i64, name = "(\w+)"', text):
-    programs[match.group(2)] = re.findall(r'kernel = "(\w+)", name = "([^"]+)"', text[begin:match.start()])
+    launches = re.findall(r'(chooses = true, )?grid = \[[^]]*\], kernel = "(\w+)", name = "([^"]+)"',
+                          text[begin:match.start()])
+    programs[match.group(2)] = [(kernel, name, bool(chooses)) for chooses, kernel, name in launches]
     begin = match.end()
 
 model = samba.Model(arguments.model, device="virtual")
@@ -59,7 +62,7 @@ sizes["I"] = model.manifest["model"]["mlp_size"]
 complaints = []
 
 
-def step(session, tokens):
+def step(feed, tokens):
     """What each kernel did in a step."""
     def flat(counters, prefix=""):
         for key, value in counters.items():
@@ -70,19 +73,21 @@ def step(session, tokens):
     def counted():
         return {kernel: dict(flat(counters)) for kernel, counters in model.device_counters().items()}
     before = counted()
-    session.feed(tokens)
+    feed(tokens)
     after = counted()
     change = {kernel: {key: value - before.get(kernel, {}).get(key, 0) for key, value in counters.items()}
               for kernel, counters in after.items()}
     return {kernel: counters for kernel, counters in change.items() if counters["launches"]}
 
 
-def check(program, tokens, counters):
+def check(program, tokens, counters, chooses=False):
     def complain(kernel, what, found, expected):
         complaints.append(f"{program}, {arguments.precision}: '{kernel}': {what}: found {found}, expected {expected}")
 
     launches = collections.defaultdict(list)
-    for kernel, name in programs[program]:
+    for kernel, name, choice in programs[program]:
+        if choice and not chooses:
+            continue
         launches[kernel].append(re.sub(r"^layers\.\d+\.", "", name))
     if set(launches) != set(counters):
         complain("all", "kernels", sorted(counters), sorted(launches))
@@ -125,9 +130,10 @@ def check(program, tokens, counters):
 
 prompt = 2 * sizes["W"]
 session = model.session()
-check("prefill", prompt, step(session, list(range(3, 3 + prompt))))
-check("decode1", 1, step(session, [200]))
-blocks = collections.Counter(re.match(r"layers\.\d+", name).group() for _, name in programs["decode1"]
+check("prefill", prompt, step(session.feed, list(range(3, 3 + prompt))))
+check("decode1", 1, step(session.feed, [200]))
+check("decode1", 1, step(session.feed_greedy, [201]), chooses=True)
+blocks = collections.Counter(re.match(r"layers\.\d+", name).group() for _, name, _ in programs["decode1"]
                              if name.startswith("layers."))
 for block, count in blocks.items():
     if count > 6:
