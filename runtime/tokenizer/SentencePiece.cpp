@@ -18,11 +18,13 @@ SentencePiece::SentencePiece(const std::string &path, const std::string &bytes, 
     : Tokenizer(settings.vocabSize), processor(std::make_unique<sentencepiece::SentencePieceProcessor>()), bytes(bytes),
       bos(settings.bos), eos(settings.eos) {
   std::optional<SentencePieceProto> proto = SentencePieceProto::read(bytes);
-  // The library follows them wherever they lead.
+  // What we cannot read, the library might, and it goes wherever rules lead.
   if (proto && !(SentencePieceRules::read(proto->rules) && SentencePieceRules::read(proto->decodeRules)))
     throw Error(SAMBA_ERROR_FORMAT, "'" + path + "': the rules of the SentencePiece normalizer are damaged");
-  auto status = processor->LoadFromSerializedProto(bytes);
-  if (!status.ok() || processor->GetPieceSize() <= 0)
+  if (auto piece = proto ? proto->fatalPiece() : std::nullopt)
+    throw Error(SAMBA_ERROR_FORMAT, "'" + path + "': expected pieces of text, found piece " + std::to_string(*piece) +
+                                        " of the SentencePiece model, which begins with a zero byte");
+  if (!proto || !processor->LoadFromSerializedProto(bytes).ok() || processor->GetPieceSize() <= 0)
     throw Error(SAMBA_ERROR_FORMAT, "'" + path + "': the tokenizer is not a SentencePiece model");
   auto add = [&](const std::string &text, int32_t id) {
     AddedToken token;

@@ -132,6 +132,17 @@ bool readDenormalizer(std::string_view message, SentencePieceProto &proto) {
 
 } // namespace
 
+std::optional<size_t> SentencePieceProto::fatalPiece() const {
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    Type type = pieces[i].type;
+    bool inTrie =
+        type == Type::UserDefined || (model == Model::Unigram && (type == Type::Normal || type == Type::Unused));
+    if (inTrie && !pieces[i].text.empty() && pieces[i].text[0] == '\0')
+      return i;
+  }
+  return std::nullopt;
+}
+
 std::optional<SentencePieceProto> SentencePieceProto::read(std::string_view bytes) {
   SentencePieceProto proto;
   Fields fields(bytes);

@@ -35,6 +35,9 @@ struct SentencePieceProto {
   std::vector<Piece> pieces;           // by id
   std::string_view rules, decodeRules; // of normalization: before a text is cut, after it was put together
 
+  /// A piece that the library cannot load: it ends the process on one for its trie that begins with a zero byte.
+  std::optional<size_t> fatalPiece() const;
+
   /// Nothing if the bytes are not of this form. The texts point into the bytes.
   static std::optional<SentencePieceProto> read(std::string_view bytes);
 };

@@ -18,7 +18,7 @@ static void compare(const std::string &bytes) {
   sentencepiece::SentencePieceProcessor library;
   std::optional<SentencePieceProto> proto = SentencePieceProto::read(bytes);
   if (!proto || !SentencePieceRules::read(proto->rules) || !SentencePieceRules::read(proto->decodeRules) ||
-      !library.LoadFromSerializedProto(bytes).ok())
+      proto->fatalPiece() || !library.LoadFromSerializedProto(bytes).ok())
     return;
   std::unique_ptr<SentencePieceEngine> engine = SentencePieceEngine::create(*proto);
   if (!engine)

@@ -363,4 +363,32 @@ TEST(SentencePieceEngine, DamagedRulesAreRefused) {
   }
 }
 
+TEST(SentencePieceEngine, WhatTheLibraryCannotLoadIsRefused) {
+  auto piece = [](const std::string &text, char type) {
+    std::string fields = "\x0a" + std::string(1, static_cast<char>(text.size())) + text + "\x18" + type;
+    return "\x0a" + std::string(1, static_cast<char>(fields.size())) + fields;
+  };
+  auto load = [](const std::string &bytes) -> std::string {
+    try {
+      SentencePiece("model.so", bytes, {1000, {}, {}, {}});
+    } catch (const Error &error) {
+      return error.what();
+    }
+    return "";
+  };
+  const std::string unknown = piece("<unk>", 2), a = piece("a", 1), zeros("\0\0b", 3), bpe = "\x12\x02\x18\x02";
+  EXPECT_EQ(load(unknown + a), "");
+  const std::string found =
+      "'model.so': expected pieces of text, found piece 2 of the SentencePiece model, which begins "
+      "with a zero byte";
+  for (char type : {1, 4, 5})
+    EXPECT_EQ(load(unknown + a + piece(zeros, type)), found) << int(type);
+  EXPECT_EQ(load(unknown + a + piece(zeros, 4) + bpe), found);
+  // The library has no trie of these.
+  EXPECT_EQ(load(unknown + a + piece(zeros, 3)), "");
+  EXPECT_EQ(load(unknown + a + piece(zeros, 1) + bpe), "");
+  // A group, which the library skips, and we do not read.
+  EXPECT_EQ(load(unknown + a + "\xa3\x06\xa4\x06"), "'model.so': the tokenizer is not a SentencePiece model");
+}
+
 } // namespace
