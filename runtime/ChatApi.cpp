@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/Api.h"
+#include "runtime/JsonValue.h"
 #include "runtime/chat/Template.h"
 
 using namespace samba::runtime;
@@ -23,14 +24,8 @@ samba_status samba_check_template(const char *text) {
   });
 }
 
-/// Nested at most 64 deep, so that nothing that follows its nesting goes too deep.
 static ordered_json parseVariables(const char *text) {
-  auto tooDeep = [](int depth, ordered_json::parse_event_t, ordered_json &) {
-    if (depth > 64)
-      throw Error(SAMBA_ERROR_ARGUMENT, "samba_render_chat: the variables are nested deeper than 64");
-    return true;
-  };
-  ordered_json variables = ordered_json::parse(text, tooDeep, /*allow_exceptions=*/false);
+  auto variables = parseJson<ordered_json>(text, "samba_render_chat: the variables", SAMBA_ERROR_ARGUMENT);
   if (!variables.is_object())
     throw Error(SAMBA_ERROR_ARGUMENT, "samba_render_chat: the variables are not a JSON object");
   return variables;

@@ -8,11 +8,25 @@
 #ifndef RUNTIME_JSONVALUE_H
 #define RUNTIME_JSONVALUE_H
 
+#include "runtime/Error.h"
+
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 
 namespace samba::runtime {
+
+/// Parses text nested at most 64 deep, so that nothing that follows its nesting (copies, comparisons, writing it) goes
+/// too deep. What is not JSON is a discarded value. Throws Error of `status` with a message about `name`.
+template <typename Json>
+Json parseJson(std::string_view text, const std::string &name, samba_status status = SAMBA_ERROR_FORMAT) {
+  auto tooDeep = [&](int depth, typename Json::parse_event_t, Json &) {
+    if (depth > 64)
+      throw Error(status, name + " is nested deeper than 64");
+    return true;
+  };
+  return Json::parse(text, tooDeep, /*allow_exceptions=*/false);
+}
 
 /// Parses an object, nested at most 64 deep. Throws SAMBA_ERROR_FORMAT; `file` and `what` ("the manifest") are for
 /// messages.

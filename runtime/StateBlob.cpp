@@ -62,10 +62,9 @@ private:
 };
 
 /// Names a field that has another type in the table of a blob than in the model, if that is all that differs.
-std::string otherType(const std::string &blobTable, const Model &model) {
+std::string otherType(const std::string &name, const std::string &blobTable, const Model &model) {
   using nlohmann::json;
-  json table = json::parse(blobTable, nullptr, /*allow_exceptions=*/false),
-       own = json::parse(model.manifest().stateTable);
+  json table = parseJson<json>(blobTable, name + ": the field table"), own = json::parse(model.manifest().stateTable);
   if (!table.is_object() || table.value("model", json()) != own["model"])
     return "";
   json fields = table.value("fields", json()), ownFields = own["fields"];
@@ -173,7 +172,7 @@ void StateBlob::read(Session &session, const std::string &name, uint64_t availab
     damaged(name, "wrong checksum");
   if (!own)
     throw Error(SAMBA_ERROR_MISMATCH, name + " is the state of another model than '" + model.manifest().name + "'" +
-                                          otherType(otherTable, model));
+                                          otherType(name, otherTable, model));
   if (!sameTable || header.position < 0)
     damaged(name, "the field table or the position is not one of model '" + model.manifest().name + "'");
   model.checkContext(header.position, 0);

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "tools/samba-run/BatchLine.h"
+#include "runtime/JsonValue.h"
 #include "tools/samba-run/Input.h"
 
 #include <limits>
@@ -55,7 +56,7 @@ std::map<int32_t, float> biases(const ordered_json &value) {
     wrong("logit_bias", "an object of token ids and numbers", value);
   std::map<int32_t, float> result;
   for (const auto &[name, bias] : value.items()) {
-    ordered_json id = ordered_json::parse(name, nullptr, false);
+    auto id = runtime::parseJson<ordered_json>(name, "a key of 'logit_bias'");
     result[integer<int32_t>("logit_bias", id, std::numeric_limits<int32_t>::max())] = number("logit_bias", bias);
   }
   return result;
@@ -65,7 +66,7 @@ std::map<int32_t, float> biases(const ordered_json &value) {
 
 BatchLine BatchLine::parse(const std::string &line, const Model &model, const Wish &defaults) {
   constexpr int64_t most = std::numeric_limits<int32_t>::max();
-  ordered_json object = ordered_json::parse(line, nullptr, /*allow_exceptions=*/false);
+  auto object = runtime::parseJson<ordered_json>(line, "the JSON");
   if (!object.is_object())
     throw std::runtime_error("expected a JSON object");
   BatchLine result;

@@ -10,7 +10,7 @@
 #include "tools/samba-run/Console.h"
 
 #include <cerrno>
-#include <cstdlib>
+#include <charconv>
 #include <cstring>
 #include <fcntl.h>
 #include <stdexcept>
@@ -59,9 +59,15 @@ void BatchOutput::openJournal() {
     for (size_t newline; (newline = rest.find('\n', begin)) != std::string::npos; begin = newline + 1) {
       std::string line = rest.substr(begin, newline - begin);
       size_t first = line.find(' '), second = line.find(' ', first + 1);
-      if (first == std::string::npos || second == std::string::npos || second + 1 >= line.size())
+      bool good =
+          first != std::string::npos && second != std::string::npos && line[second + 1] == '{' && line.back() == '}';
+      uint64_t number = 0;
+      if (good) {
+        std::from_chars_result read = std::from_chars(&line[first + 1], &line[second], number);
+        good = read.ec == std::errc() && read.ptr == &line[second];
+      }
+      if (!good)
         throw std::runtime_error("'" + name + "' is not the journal of a batch: remove it to begin anew");
-      uint64_t number = std::strtoull(line.c_str() + first + 1, nullptr, 10);
       places[number] = {line.substr(0, first), end + second + 1, line.size() - second - 1};
       end += line.size() + 1;
     }

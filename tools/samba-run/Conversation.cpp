@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "tools/samba-run/Conversation.h"
+#include "runtime/JsonValue.h"
 #include "tools/samba-run/Console.h"
 #include "tools/samba-run/Continuation.h"
 #include "tools/samba-run/Input.h"
@@ -172,7 +173,7 @@ void Conversation::save(const std::string &path) const {
 }
 
 void Conversation::load(const std::string &path) {
-  ordered_json document = ordered_json::parse(readFile(path), nullptr, /*allow_exceptions=*/false);
+  auto document = runtime::parseJson<ordered_json>(readFile(path), "'" + path + "'");
   if (!document.is_object() || !document.contains("messages") || !document["messages"].is_array())
     throw std::runtime_error("'" + path + "' is not a saved conversation");
   for (const ordered_json &message : document["messages"])
@@ -183,11 +184,14 @@ void Conversation::load(const std::string &path) {
   // Without its state, the conversation is read again.
   try {
     std::vector<int32_t> tokens = tokensOf(document.value("tokens", ordered_json()), "tokens", model.vocabSize());
+    auto text = document.value("text", ordered_json(""));
+    if (!text.is_string())
+      throw std::runtime_error("text is not a JSON string");
     Session loaded = Session::load(model, path + ".state");
     if (loaded.position() == static_cast<int64_t>(tokens.size())) {
       session = std::move(loaded);
       seen = std::move(tokens);
-      seenText = document.value("text", std::string());
+      seenText = text.get<std::string>();
     }
   } catch (const std::exception &error) {
     warn(std::string(error.what()) + "; the conversation is read again");

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "tools/samba-run/Input.h"
+#include "runtime/JsonValue.h"
 
 #include <cerrno>
 #include <cstdio>
@@ -47,6 +48,6 @@ std::vector<int32_t> samba::run::tokensOf(const ordered_json &array, const std::
 }
 
 std::vector<int32_t> samba::run::readTokens(const std::string &path, int32_t vocabSize) {
-  return tokensOf(ordered_json::parse(readFile(path), nullptr, /*allow_exceptions=*/false), "'" + path + "'",
-                  vocabSize);
+  std::string name = "'" + path + "'";
+  return tokensOf(runtime::parseJson<ordered_json>(readFile(path), name), name, vocabSize);
 }

@@ -92,6 +92,7 @@ TEST_F(RunBatch, OptionsOfALine) {
 TEST_F(RunBatch, WrongLinesDoNotStopOthers) {
   artefact.manifest["model"]["max_context"] = 30;
   artefact.write(folder / "model.so");
+  const std::string deep = std::string(1000000, '[') + std::string(1000000, ']'); // the stack does not hold that
   struct {
     std::string line, error;
   } cases[] = {{"[1]", "expected a JSON object"},
@@ -111,6 +112,9 @@ TEST_F(RunBatch, WrongLinesDoNotStopOthers) {
                {R"({"tokens": [3], "logit_bias": {"99": 1}})", "logit bias"},
                {R"({"tokens": [3], "ignore_eos": 1})", "expected true or false"},
                {R"({"tokens": [3], "prompts": 1})", "key 'prompts': expected a key that is known"},
+               {R"({"tokens": [3], "id": )" + deep + "}", "the JSON is nested deeper than 64"},
+               {R"({"tokens": [3], "temp": )" + deep + "}", "the JSON is nested deeper than 64"},
+               {json{{"tokens", {3}}, {"logit_bias", {{deep, 1}}}}.dump(), "is nested deeper than 64"},
                {json{{"tokens", someTokens(31)}}.dump(), "context full"}};
   std::string input;
   for (const auto &[line, error] : cases)
@@ -162,10 +166,14 @@ TEST_F(RunBatch, JournalOfOtherSettings) {
   writeBytes(folder / "out.jsonl.partial", journal + "0123456789abcdef 9 {\"cut of");
   EXPECT_EQ(shell(folder, command).status, 0); // another seed: all of it again
   expectResults(readBytes(folder / "out.jsonl"));
-  writeBytes(folder / "out.jsonl.partial", "something\n");
-  result = shell(folder, command);
-  EXPECT_EQ(result.status, 1);
-  EXPECT_NE(result.err.find("is not the journal of a batch"), std::string::npos) << result.err;
+  for (const char *other : {"something\n", "some thing {else}\n", "k  {}\n", "k 99999999999999999999 {}\n", "k 1 []\n",
+                            "k 1 \n", "a text with spaces\n and no newline"}) {
+    writeBytes(folder / "out.jsonl.partial", other);
+    result = shell(folder, command);
+    EXPECT_EQ(result.status, 1) << other;
+    EXPECT_NE(result.err.find("is not the journal of a batch"), std::string::npos) << result.err;
+    EXPECT_EQ(readBytes(folder / "out.jsonl.partial"), other) << "nothing of it is lost";
+  }
 }
 
 TEST_F(RunBatch, Failures) {

@@ -92,7 +92,17 @@ TEST_F(RunChat, SavesAndLoads) {
   EXPECT_EQ(say(other, "Go on"), answer);
   writeBytes(folder / "bad.json", "[]");
   EXPECT_THROW(other.load(folder / "bad.json"), std::runtime_error);
+  const std::string deep = std::string(1000000, '[') + std::string(1000000, ']'); // the stack does not hold that
+  writeBytes(folder / "bad.json", R"({"messages": [{"role": "user", "content": )" + deep + "}]}");
+  EXPECT_THROW(other.load(folder / "bad.json"), std::runtime_error);
   EXPECT_THROW(other.load(folder / "none.json"), std::runtime_error);
+  // Where the text is no text, the state does not count.
+  auto document = nlohmann::ordered_json::parse(readBytes(folder / "talk.json"));
+  document["text"] = 3;
+  writeBytes(folder / "talk.json", document.dump());
+  Conversation third(model, options);
+  third.load(folder / "talk.json");
+  EXPECT_EQ(say(third, "Go on"), again(model, options, folder, document["messages"], "Go on"));
   EXPECT_THROW(other.save(folder / "no/such/folder"), std::exception);
 }
 

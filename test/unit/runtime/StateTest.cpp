@@ -203,6 +203,25 @@ TEST_F(State, OfAnotherModel) {
   expectForeign("architecture");
 }
 
+// Its field table is read for the message.
+TEST_F(State, OfAnotherModelWithADeepTable) {
+  Model model = open();
+  std::string blob = serialize(Session(model), model);
+  const uint32_t tableBytes = 1000000; // within the piece that is read at once
+  std::string table = R"({"model":)" + std::string(tableBytes / 2 - 10, '[');
+  table += std::string(tableBytes / 2 - 10, ']') + "}";
+  table.resize(tableBytes, ' ');
+  blob = blob.substr(0, 64) + table;
+  uint64_t size = blob.size();
+  std::memcpy(&blob[12], &tableBytes, 4);
+  std::memcpy(&blob[48], &size, 8);
+  std::string covered = blob.substr(0, 56) + blob.substr(64);
+  uint64_t checksum = XXH3_64bits(covered.data(), covered.size());
+  std::memcpy(&blob[56], &checksum, sizeof(checksum));
+  EXPECT_EQ(deserialize(model, blob), SAMBA_ERROR_FORMAT);
+  EXPECT_STREQ(samba_last_error(), "the state in memory: the field table is nested deeper than 64");
+}
+
 // Of a model that was compiled with another --kv, the message says so.
 TEST_F(State, OfTheSameModelInAnotherType) {
   Model model = open();
