@@ -23,12 +23,20 @@ CONFIG = {
     "resid_pdrop": 0.0, "embd_pdrop": 0.0, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0,
     "torch_dtype": "float32",
 }
-VOCABULARY, WIDTH, MLP = CONFIG["vocab_size"], CONFIG["hidden_size"], CONFIG["intermediate_size"]
-LAYERS, HEADS, GROUPS = CONFIG["num_hidden_layers"], CONFIG["num_attention_heads"], CONFIG["num_key_value_heads"]
-LANES, HALF, WINDOW = WIDTH // HEADS, LAYERS // 2, CONFIG["sliding_window"]
-INNER, STATES, TAPS, RANK = CONFIG["mamba_expand"] * WIDTH, CONFIG["mamba_d_state"], CONFIG["mamba_d_conv"], \
-    CONFIG["mamba_dt_rank"]
+# What is different in a model whose matrices are large enough to be quantised, with few of them.
+WIDE = {"vocab_size": 67, "hidden_size": 64, "intermediate_size": 80, "num_hidden_layers": 8, "mamba_expand": 1}
 TOKENS, GREEDY, MARGIN = 40, 32, 0.02
+
+
+def choose(changes):
+    """The model that everything below is about."""
+    global VOCABULARY, WIDTH, MLP, LAYERS, HEADS, GROUPS, LANES, HALF, WINDOW, INNER, STATES, TAPS, RANK
+    CONFIG.update(changes)
+    VOCABULARY, WIDTH, MLP = CONFIG["vocab_size"], CONFIG["hidden_size"], CONFIG["intermediate_size"]
+    LAYERS, HEADS, GROUPS = CONFIG["num_hidden_layers"], CONFIG["num_attention_heads"], CONFIG["num_key_value_heads"]
+    LANES, HALF, WINDOW = WIDTH // HEADS, LAYERS // 2, CONFIG["sliding_window"]
+    INNER, STATES, TAPS, RANK = CONFIG["mamba_expand"] * WIDTH, CONFIG["mamba_d_state"], CONFIG["mamba_d_conv"], \
+        CONFIG["mamba_dt_rank"]
 
 
 def shapes():
@@ -203,23 +211,24 @@ def save(path, tensors, metadata):
         file.write(struct.pack("<Q", len(text)) + text + data)
 
 
-def main(folder):
-    out = os.path.join(folder, "tiny-phi4flash")
+def write(out, suffixes):
+    """A checkpoint and its results, in the types of the suffixes: one file of weights and one of results for each."""
     os.makedirs(out, exist_ok=True)
-    for seed in range(1, 1000):  # the first one whose greedy choices all have a clear winner, in both types
+    for seed in range(1, 1000):  # the first one whose greedy choices all have a clear winner, in all types
         w = random_weights(seed)
         bits = {name: bf16_bits(value) for name, value in w.items()}
         narrow = {name: (value.astype("<u4") << 16).view("<f4").astype("<f8") for name, value in bits.items()}
         tokens = np.random.default_rng(1000 + seed).integers(0, VOCABULARY, TOKENS)
-        results = {"": (w, greedy(w, tokens)), "-bf16": (narrow, greedy(narrow, tokens))}
-        if all(margins.min() > MARGIN for _, (_, margins) in results.values()):
+        types = {"": (w, w), "-bf16": (narrow, bits)}
+        results = {suffix: greedy(types[suffix][0], tokens) for suffix in suffixes}
+        if all(margins.min() > MARGIN for _, margins in results.values()):
             break
     with open(os.path.join(out, "config.json"), "w", encoding="utf-8") as file:
         json.dump(CONFIG, file, indent=2, sort_keys=True)
         file.write("\n")
-    save(os.path.join(out, "model.safetensors"), w, {"format": "pt"})
-    save(os.path.join(out, "model-bf16.safetensors"), bits, {"format": "pt"})
-    for suffix, (weights, (chosen, margins)) in results.items():
+    for suffix, (chosen, margins) in results.items():
+        weights, stored = types[suffix]
+        save(os.path.join(out, f"model{suffix}.safetensors"), stored, {"format": "pt"})
         logits, hidden, states = run(weights, tokens)
         result = {"tokens": tokens, "logits": logits, "greedy": chosen, "greedy_margin": margins}
         if not suffix:
@@ -233,4 +242,7 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    choose({})
+    write(os.path.join(sys.argv[1], "tiny-phi4flash"), ["", "-bf16"])
+    choose(WIDE)
+    write(os.path.join(sys.argv[1], "wide-phi4flash"), ["-bf16"])

@@ -166,7 +166,7 @@ template <class F> std::unique_ptr<Engine> interpret(mlir::ModuleOp module, cons
 }
 
 enum class Cpu { Native, Baseline };
-enum class Precision { F32, BF16, Int8 };
+enum class Precision { F32, BF16, Int8, Int4 };
 
 template <Cpu cpu, Precision precision, Precision kv = Precision::F32>
 std::unique_ptr<Engine> compile(mlir::ModuleOp module, const WeightSource *weights) {
@@ -179,8 +179,8 @@ std::unique_ptr<Engine> compile(mlir::ModuleOp module, const WeightSource *weigh
 #endif
     options.chunk = 1;
   }
-  if (precision == Precision::BF16)
-    options.precision = "bf16";
+  constexpr const char *names[] = {"f32", "bf16", "int8", "int4"};
+  options.precision = names[int(precision)];
   options.kv = kv == Precision::BF16 ? "bf16" : kv == Precision::Int8 ? "int8" : "f32";
   return std::make_unique<Compiled>(module, weights, options);
 }
@@ -205,6 +205,10 @@ const EngineKind native{"native", 2e-5, 3e-5, true, false, compile<Cpu::Native, 
 const EngineKind baseline{"baseline", 2e-5, 3e-5, true, false, compile<Cpu::Baseline, Precision::F32>};
 const EngineKind nativeInBf16{"native_bf16", 2e-5, 3e-5, true, false, compile<Cpu::Native, Precision::BF16>};
 const EngineKind baselineInBf16{"baseline_bf16", 2e-5, 3e-5, true, false, compile<Cpu::Baseline, Precision::BF16>};
+const EngineKind nativeInInt8{"native_int8", 2e-5, 3e-5, true, false, compile<Cpu::Native, Precision::Int8>};
+const EngineKind baselineInInt8{"baseline_int8", 2e-5, 3e-5, true, false, compile<Cpu::Baseline, Precision::Int8>};
+const EngineKind nativeInInt4{"native_int4", 2e-5, 3e-5, true, false, compile<Cpu::Native, Precision::Int4>};
+const EngineKind baselineInInt4{"baseline_int4", 2e-5, 3e-5, true, false, compile<Cpu::Baseline, Precision::Int4>};
 const EngineKind nativeKvInBf16{
     "native_kv_bf16", 2e-5, 3e-5, true, false, compile<Cpu::Native, Precision::F32, Precision::BF16>};
 const EngineKind baselineKvInBf16{

@@ -48,7 +48,8 @@ extern const EngineKind exact;    // the interpreter in double
 extern const EngineKind single;   // the interpreter in float
 extern const EngineKind native;   // compiled for this machine; each parallel loop in one piece
 extern const EngineKind baseline; // compiled for x86-64-v3 or its like; the items of parallel loops one by one
-extern const EngineKind nativeInBf16, baselineInBf16;     // the same with matrices in bf16
+extern const EngineKind nativeInBf16, baselineInBf16; // the same with matrices in bf16
+extern const EngineKind nativeInInt8, baselineInInt8, nativeInInt4, baselineInInt4;
 extern const EngineKind nativeKvInBf16, baselineKvInBf16; // the same with keys and values in bf16, matrices in f32
 extern const EngineKind nativeKvInInt8, baselineKvInInt8;
 extern const EngineKind device;                     // compiled for a GPU, run on the virtual device with all its checks

@@ -56,7 +56,8 @@ const GoldenModel familyModels[] = {
     {"jamba", "tiny-jamba", "model.safetensors", "golden.safetensors"},
     {"jamba_in_bf16", "tiny-jamba", "model-bf16.safetensors", "golden-bf16.safetensors", false},
     {"phi4flash", "tiny-phi4flash", "model.safetensors", "golden.safetensors"},
-    {"phi4flash_in_bf16", "tiny-phi4flash", "model-bf16.safetensors", "golden-bf16.safetensors", false}};
+    {"phi4flash_in_bf16", "tiny-phi4flash", "model-bf16.safetensors", "golden-bf16.safetensors", false},
+    {"wide_phi4flash", "wide-phi4flash", "model-bf16.safetensors", "golden-bf16.safetensors", false}};
 
 void expectNear(const Rows &actual, const Rows &golden, double tolerance) {
   ASSERT_EQ(actual.shape, golden.shape);
