@@ -34,8 +34,6 @@ arith::TruncFOp samba::fusedRounding(Value value) {
   Operation *op = value.getDefiningOp();
   if (!op || !value.hasOneUse() || !(storesRounded(op) || isa<RotaryOp>(op)))
     return {};
-  if (auto scan = dyn_cast<SelectiveScanOp>(op); scan && scan.getA().getType().getDimSize(1) > kScanStatesPerPass)
-    return {};
   auto rounding = dyn_cast<arith::TruncFOp>(*value.user_begin());
   return rounding && rounding->getBlock() == op->getBlock() ? rounding : arith::TruncFOp();
 }

@@ -21,10 +21,6 @@
 
 namespace samba {
 
-/// States of a scan that fit the registers. With more, the scan adds to its result in several passes, so the result
-/// must not be stored rounded.
-constexpr int64_t kScanStatesPerPass = 16;
-
 /// The addition that a linear absorbs as its epilogue, or null: the only use of the linear's result, in the same
 /// block, with the other operand known before the linear.
 mlir::arith::AddFOp fusedAddition(LinearOp linear);

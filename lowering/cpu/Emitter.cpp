@@ -121,6 +121,10 @@ void Emitter::storeScalar(Value scalar, Value memref, ValueRange indices) {
   memref::StoreOp::create(b, loc, scalar, memref, indices);
 }
 
+void Emitter::prefetch(Value memref, ValueRange indices, bool write, int level) {
+  memref::PrefetchOp::create(b, loc, memref, indices, write, /*localityHint=*/4 - level, /*isDataCache=*/true);
+}
+
 Value Emitter::head(Value vector, int64_t lanes) {
   if (cast<VectorType>(vector.getType()).getNumElements() == lanes)
     return vector;

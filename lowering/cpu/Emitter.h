@@ -62,11 +62,19 @@ public:
   Value extract(Value vector, int64_t lane);
   /// The same bits as elements of another type.
   Value bitcast(Value vector, mlir::Type element);
+  /// Asks for the line of an element; `level` of the cache, 1 or 2.
+  void prefetch(Value memref, ValueRange indices, bool write = false, int level = 1);
   /// Elements as they lie in memory, not widened.
   Value loadRaw(Value memref, ValueRange indices, int64_t lanes);
   Value insert(Value scalar, Value vector, int64_t lane);
   Value sum(Value vector);
   Value largest(Value vector);
+
+  // ---- Powers of two (Powers.cpp).
+  /// Whole vectors with a table in registers, if the target has such tables.
+  Value exp2(Value x) override;
+  /// 2^x y + z, for x below 128.
+  Value scaleAdd(Value x, Value y, Value z);
 
   /// Rounds an f32 scalar or vector to bf16.
   Value narrowToBf16(Value x);

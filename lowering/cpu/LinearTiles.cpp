@@ -8,7 +8,6 @@
 #include "lowering/cpu/LinearTiles.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -83,8 +82,7 @@ void LinearTiles::prefetch(Value row) {
     int64_t step = e.target.lineBytes * 8 / cast<MemRefType>(memory.getType()).getElementTypeBitWidth();
     for (int64_t done = 0; done < std::min(width, outputs); done += step) {
       Value column = e.minimum(e.add(e.mul(block, width), done), e.index(outputs - 1));
-      memref::PrefetchOp::create(e.b, e.loc, memory, ValueRange{row, column}, write, /*localityHint=*/3,
-                                 /*isDataCache=*/true);
+      e.prefetch(memory, {row, column}, write);
     }
   };
   lines(epilogue.result, /*write=*/true);

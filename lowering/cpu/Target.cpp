@@ -124,6 +124,8 @@ void describeX86(CpuTarget &target, llvm::function_ref<bool(llvm::StringRef)> ha
   target.vectorRegisters = wide ? 32 : 16;
   target.tileRows = wide ? 8 : 4;
   target.panelWidth = wide ? 32 : 16;
+  if (wide)
+    target.lookUp = "llvm.x86.avx512.vpermi2var.ps.512";
   if (wide && has("avx512bf16"))
     target.bf16Dot = "llvm.x86.avx512bf16.dpbf16ps.512";
   if (wide && has("avx512vnni"))

@@ -47,6 +47,9 @@ struct CpuTarget {
   /// Likewise of byte quads with i32 accumulators: (sums, weights, x). The bytes of x are signed.
   llvm::StringRef byteDot;
   bool byteDotSignedWeights = false; // the weights' bytes are signed too, else unsigned
+  /// LLVM's intrinsic that looks f32 up in two whole vector registers: (low half, i32 indices, high half), of which
+  /// only the bits that say where are read. Empty if the machine has none, or too short registers.
+  llvm::StringRef lookUp;
 
   /// f32 lanes of a vector register.
   int64_t lanes() const { return vectorBits / 32; }

@@ -13,6 +13,8 @@
 #include "test/unit/goldens/Engine.h"
 #include "test/unit/interpreter/Support.h"
 
+#include <cmath>
+
 using namespace samba::reference;
 using namespace samba::reference::test;
 
@@ -210,6 +212,49 @@ TEST_P(OpGolden, SelectiveScan) {
     expectGolden(results[0], c.rows("y"));
     expectGolden(results[1], transposed(c.states("final_state")));
   });
+}
+
+// Segments longer and shorter than what a lowering takes at once, more states than fit registers, channels that are no
+// whole vectors, and powers from far below the clamp to almost 1.
+TEST_P(OpGolden, SelectiveScanOfManyStates) {
+  constexpr int64_t channels = 40, states = 20;
+  IntTensor segments({4}, {0, 130, 131, 196});
+  int64_t tokens = segments.data.back();
+  auto filled = [](Shape shape, double low, double high) {
+    Rows rows(shape);
+    for (size_t i = 0; i < rows.data.size(); ++i)
+      rows.data[i] = float(low + (high - low) * double(i * 7919 % 1009) / 1008);
+    return rows;
+  };
+  Rows u = filled({tokens, channels}, -1, 1), delta = filled({tokens, channels}, 1e-4, 2);
+  Rows A = filled({channels, states}, -60, -1e-3), B = filled({tokens, states}, -1, 1), C = filled(B.shape, -1, 1);
+  States before = zeroStates(3, {states, channels});
+  for (Rows &state : before.sequences)
+    state = filled(state.shape, -2, 2);
+
+  Rows y({tokens, channels});
+  States after = before;
+  for (int64_t s = 0; s < 3; ++s)
+    for (int64_t t = segments.data[s]; t < segments.data[s + 1]; ++t)
+      for (int64_t c = 0; c < channels; ++c)
+        for (int64_t n = 0; n < states; ++n) {
+          double &h = after.sequences[s](n, c);
+          h = std::exp(delta(t, c) * A(c, n)) * h + delta(t, c) * u(t, c) * B(t, n);
+          y(t, c) += C(t, n) * h;
+        }
+
+  auto f = function(llvm::formatv(R"(func.func @f(%u: tensor<?x{0}xf32>, %delta: tensor<?x{0}xf32>,
+          %A: tensor<{0}x{1}xf32>, %B: tensor<?x{1}xf32>, %C: tensor<?x{1}xf32>, %segments: tensor<?xi64>,
+          %h: !samba.state<{1}x{0}xf32>) -> (tensor<?x{0}xf32>, !samba.state<{1}x{0}xf32>) {{
+    %y, %n = samba.selective_scan %u, %delta, %A, %B, %C segments %segments state %h
+      : tensor<?x{0}xf32>, tensor<{0}x{1}xf32>, tensor<?x{1}xf32>, tensor<?x{1}xf32>, tensor<?xi64>,
+        !samba.state<{1}x{0}xf32>
+    return %y, %n : tensor<?x{0}xf32>, !samba.state<{1}x{0}xf32>
+  })",
+                                  channels, states));
+  auto results = f({u, delta, A, B, C, segments, before});
+  expectGolden(results[0], y);
+  expectGolden(results[1], after);
 }
 
 TEST_P(OpGolden, SlidingWindowAttention) {
