@@ -14,15 +14,24 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <sys/mman.h>
 
 using namespace samba::runtime;
 
+// Kernels walk down columns of matrices whose rows are wider than a page, for which huge pages save most address
+// translations. Whether the system gives any is its choice.
 Block::Block(uint64_t bytes) {
+  constexpr uint64_t hugePage = 2 << 20;
+  uint64_t alignment = bytes < 2 * hugePage ? 64 : hugePage;
   uint64_t rounded = std::max<uint64_t>(64, (bytes + 63) / 64 * 64);
   void *pointer = nullptr;
-  if (rounded > std::numeric_limits<size_t>::max() / 2 || ::posix_memalign(&pointer, 64, rounded) != 0)
+  if (rounded > std::numeric_limits<size_t>::max() / 2 || ::posix_memalign(&pointer, alignment, rounded) != 0)
     throw Error(SAMBA_ERROR_MEMORY, "out of memory: cannot allocate " + std::to_string(bytes) + " bytes");
   memory.reset(pointer);
+#ifdef MADV_HUGEPAGE
+  if (alignment == hugePage)
+    ::madvise(pointer, rounded / hugePage * hugePage, MADV_HUGEPAGE);
+#endif
   std::memset(pointer, 0, rounded);
 }
 
