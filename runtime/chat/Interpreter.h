@@ -45,6 +45,12 @@ public:
 private:
   enum class Flow { Next, Break, Continue };
 
+  // Far more than a conversation of a million tokens needs, and less than a second.
+  static constexpr uint64_t maxWork = 1 << 28;
+  static constexpr size_t stepWork = 16;
+  static constexpr int maxDepth = 800;
+
+  // Expressions.cpp
   Value evaluate(const Node &node);
   Value compute(const Node &node);
   Value binary(const Node &node);
@@ -55,6 +61,7 @@ private:
   Value attribute(const Value &value, const std::string &name);
   Value index(const Value &value, const Value &key);
 
+  // Statements, Interpreter.cpp
   Flow run(const std::vector<NodePtr> &body);
   Flow runOne(const Node &node);
   Flow runFor(const Node &node);
@@ -74,6 +81,9 @@ private:
 std::optional<Value> method(const Value &value, const std::string &name);
 Value applyFilter(Interpreter &interpreter, const std::string &name, const Value &value, Arguments &arguments);
 bool applyTest(Interpreter &interpreter, const std::string &name, const Value &value, Arguments &arguments);
+
+/// Globals.cpp: the functions that every template sees.
+void addGlobals(Scope &scope);
 
 /// Helpers of the built-in functions. `at` takes the argument with that place or name; null if it is not given.
 const Value *argument(const Arguments &arguments, size_t place, const char *name);
