@@ -220,8 +220,46 @@ private:
     }
   }
 
+  /// Two columns of bf16 in each of two panels would fill half of a sector. Neighbouring lanes exchange a pair, so that
+  /// the first has four columns of the first panel and the other of the second.
+  SmallVector<Value> exchanged(ArrayRef<Value> first, ArrayRef<Value> second) {
+    Value odd = e.equal(e.bitAnd(e.lane(), 1), e.index(1));
+    SmallVector<Value> low, high;
+    for (auto [a, b] : llvm::zip(first, second)) {
+      Value kept = e.select(odd, b, a), got = e.shuffleXor(e.select(odd, a, b), 1);
+      low.push_back(e.select(odd, got, kept));
+      high.push_back(e.select(odd, kept, got));
+    }
+    low.append(high);
+    return low;
+  }
+
+  void storeExchanged(ArrayRef<Value> sums, const LinearEpilogue &epilogue) {
+    int64_t across = shape.warpColumns / kPanel, stored = linear.swiglu ? across / 2 : across;
+    bool tail = linear.result.width % (panelsOfTile * kPanel) != 0;
+    Value inRow = e.bitAnd(e.lane(), 3), panel = e.bitAnd(inRow, 1);
+    Value inPanels = e.add(e.mul(panel, kPanel), e.mul(e.shiftRight(inRow, 1), 4));
+    Value first = e.add(e.sub(resultColumn, e.mul(inRow, 2)), inPanels);
+    for (int64_t m = 0; m < shape.warpRows / 16; ++m)
+      for (int64_t half = 0; half < 2; ++half) {
+        Value row = e.add(resultRow, m * 16 + half * 8);
+        for (int64_t n = 0; n < stored; n += 2) {
+          auto pairAt = [&](int64_t n) { return sums.slice((m * across + n) * 4 + half * 2, 2); };
+          SmallVector<Value> own = exchanged(pairAt(n), pairAt(n + 1)), gated;
+          if (linear.swiglu)
+            gated = exchanged(pairAt(n + stored), pairAt(n + stored + 1));
+          Value column = e.add(first, n * kPanel), inside = e.less(row, rows);
+          if (tail)
+            inside = e.both(inside, e.less(column, e.index(linear.result.width)));
+          e.when(inside, [&] { epilogue.store(e, row, column, own, gated); });
+        }
+      }
+  }
+
   void store(ArrayRef<Value> sums) {
     LinearEpilogue epilogue(linear, places, arguments);
+    if (!linear.result.element.isF32() && epilogue.vectorWidth(4) == 4)
+      return storeExchanged(sums, epilogue);
     int64_t across = shape.warpColumns / kPanel, lanes = epilogue.vectorWidth(2);
     int64_t stored = linear.swiglu ? across / 2 : across;
     bool tail = linear.result.width % (panelsOfTile * kPanel) != 0;

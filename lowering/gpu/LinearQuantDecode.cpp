@@ -155,35 +155,37 @@ private:
     }
   }
 
-  /// Lanes of one parity have the same outputs. The first two of each warp leave the sums, `[warp, row, set, 8]`; then
-  /// each thread finishes an output of a row.
+  /// Lanes of one parity have the same outputs. The first two of each warp leave the sums, those of the warps that
+  /// share panels behind each other, `[sharing, set, row, outputs]`; then each thread finishes an output of a row, and
+  /// neighbours read from neighbouring banks.
   void store(SmallVector<Value> &sums) {
     Type f32 = e.b.getF32Type();
     for (Value &sum : sums)
       for (int64_t mask = kWarp / 2; mask > 1; mask /= 2)
         sum = e.addf(sum, e.shuffleXor(sum, mask));
-    int64_t perWarp = shape.rows * sets * kPanel;
-    Value memory = e.shared(kWarps * perWarp * 4);
+    int64_t outputs = shape.panels() * kPanel;
+    auto placeOf = [&](int64_t set, int64_t row) { return (set * shape.rows + row) * outputs; };
+    int64_t perShare = placeOf(sets, 0);
+    Value memory = e.shared(shape.sharing * perShare * 4);
     e.when(e.less(e.lane(), e.index(2)), [&] {
-      Value own = e.add(e.mul(e.warp(), perWarp), e.mul(e.lane(), kOwn));
-      for (int64_t i = 0; i < shape.rows * sets; ++i)
-        e.store(ArrayRef<Value>(sums).slice(i * kOwn, kOwn), memory, f32, e.add(own, i * kPanel));
+      Value share = e.mul(e.remainder(e.warp(), shape.sharing), perShare);
+      Value own = e.add(e.mul(e.divFloor(e.warp(), shape.sharing), kPanel), e.mul(e.lane(), kOwn));
+      for (int64_t r = 0; r < shape.rows; ++r)
+        for (int64_t set = 0; set < sets; ++set)
+          e.store(ArrayRef<Value>(sums).slice((r * sets + set) * kOwn, kOwn), memory, f32,
+                  e.add(e.add(share, own), placeOf(set, r)));
     });
     e.barrier();
 
-    int64_t outputs = shape.panels() * kPanel;
     Value output = e.remainder(e.thread(), outputs), r = e.divFloor(e.thread(), outputs), row = e.add(firstRow, r);
     Value column = e.add(e.mul(e.block(0), outputs), output);
     Value exists = e.both(e.less(r, e.index(shape.rows)), e.less(column, e.index(linear.result.width)));
     e.when(e.both(exists, e.less(row, rows)), [&] {
       SmallVector<Value> finished(sets, e.scalar(0));
-      Value firstWarp = e.mul(e.divFloor(output, kPanel), shape.sharing);
-      for (int64_t w = 0; w < shape.sharing; ++w)
-        for (int64_t set = 0; set < sets; ++set) {
-          Value at = e.add(e.mul(e.add(firstWarp, w), perWarp), e.mul(r, sets * kPanel));
-          at = e.add(e.add(at, e.bitAnd(output, kPanel - 1)), set * kPanel);
-          finished[set] = e.addf(finished[set], e.load(memory, f32, at));
-        }
+      Value own = e.add(e.mul(r, outputs), output);
+      for (int64_t share = 0; share < shape.sharing; ++share)
+        for (int64_t set = 0; set < sets; ++set)
+          finished[set] = e.addf(finished[set], e.load(memory, f32, e.add(own, share * perShare + placeOf(set, 0))));
       ArrayRef<Value> all(finished);
       LinearEpilogue(linear, places, arguments).storeOrConvolve(e, row, column, all.take_front(), all.drop_front());
     });

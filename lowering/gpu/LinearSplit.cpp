@@ -7,7 +7,8 @@
 //
 // Tensor cores multiply bf16. An x of f32 is the sum of two bf16 and a rest below 2^-17 of it: what is nearest to it,
 // and what is nearest to the difference. Both are multiplied by the weights, so the result is as exact as if x had 17
-// bits. That is for the inputs of products that a model of bf16 weights does not round; x may be bf16 too.
+// bits, and infinite where x is (also where bf16 has no finite number for it, from 3.39e38 on). That is for the inputs
+// of products that a model of bf16 weights does not round; x may be bf16 too.
 //
 // Slices go through registers, one ahead of that which is multiplied, and may have any alignment.
 //
@@ -15,6 +16,7 @@
 
 #include "lowering/gpu/TensorTile.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -108,10 +110,17 @@ private:
       SmallVector<Value> rest;
       for (size_t i = 0; i < values.size(); i += 2) {
         auto [low, high] = e.unpackPair(e.packPair(values[i], values[i + 1]));
-        rest.append({e.subf(values[i], low), e.subf(values[i + 1], high)});
+        rest.append({restOf(values[i], low), restOf(values[i + 1], high)});
       }
       e.store(rest, e.address(target, byte, shape.rows * kRowBytes), bf16, e.index(0));
     }
+  }
+
+  /// Nothing is left of infinity: the difference of two would make NaN of a product that is infinite.
+  Value restOf(Value x, Value nearest) {
+    Value finite = arith::CmpFOp::create(e.b, e.loc, arith::CmpFPredicate::OLT, e.absf(nearest),
+                                         e.scalar(std::numeric_limits<double>::infinity()));
+    return e.select(finite, e.subf(x, nearest), e.scalar(0));
   }
 
   SmallVector<Piece> pieces;

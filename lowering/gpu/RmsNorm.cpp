@@ -12,15 +12,19 @@
 using namespace mlir;
 using namespace samba;
 
-// A block per row. The row stays in registers between the sum of squares and the scaling.
+// A block per row. `weight` may be null. The row stays in registers between the sum of squares and the scaling.
 void samba::launchRmsNorm(StepBuilder &s, const Matrix &x, const Matrix &weight, double eps, const Matrix &result) {
-  int64_t lanes = std::min({x.vectorWidth(4), weight.vectorWidth(4), result.vectorWidth(4)});
+  int64_t lanes = std::min({x.vectorWidth(4), weight ? weight.vectorWidth(4) : 4, result.vectorWidth(4)});
   int64_t vectors = x.width / lanes;
   int64_t threads = std::clamp<int64_t>(llvm::PowerOf2Ceil(llvm::divideCeil(vectors, 2)), 32, 256);
   StepBuilder::Spec spec{
       "rms_norm", llvm::formatv("{0} {1} {2} {3}", x.describe(), weight.describe(), result.describe(), eps), threads};
   spec.grid[0].of = x.extent;
-  s.launch(spec, {x.base, weight.base, result.base}, [&](GpuEmitter &e, ValueRange arguments) {
+  std::vector<LaunchArgument> places{x.base};
+  if (weight)
+    places.push_back(weight.base);
+  places.push_back(result.base);
+  s.launch(spec, places, [&](GpuEmitter &e, ValueRange arguments) {
     Value row = e.block(0), xRow = e.mul(row, x.stride), resultRow = e.mul(row, result.stride);
     int64_t rounds = llvm::divideCeil(vectors, threads);
     SmallVector<SmallVector<Value>> kept;
@@ -45,10 +49,13 @@ void samba::launchRmsNorm(StepBuilder &s, const Matrix &x, const Matrix &weight,
       auto [columnValue, insideValue] = columnOf(round);
       Value column = columnValue, inside = insideValue;
       auto emit = [&] {
-        SmallVector<Value> factors = e.load(arguments[1], weight.element, column, lanes), values;
-        for (auto [value, factor] : llvm::zip(kept[round], factors))
-          values.push_back(e.mulf(e.mulf(value, scale), factor));
-        e.store(values, arguments[2], result.element, e.add(resultRow, column));
+        SmallVector<Value> values;
+        for (Value value : kept[round])
+          values.push_back(e.mulf(value, scale));
+        if (weight)
+          for (auto [value, factor] : llvm::zip(values, e.load(arguments[1], weight.element, column, lanes)))
+            value = e.mulf(value, factor);
+        e.store(values, arguments.back(), result.element, e.add(resultRow, column));
       };
       if (inside)
         e.when(inside, emit);

@@ -310,8 +310,6 @@ LogicalResult StepLowering::lowerOp(Operation *op) {
 }
 
 LogicalResult StepLowering::lowerNorm(RmsNormOp norm) {
-  if (!norm.getWeight())
-    return norm.emitOpError() << "without a weight has no lowering to the GPU";
   if (norm->hasAttr(kRoundNormalised))
     return norm.emitOpError() << "with " << kRoundNormalised
                               << " has no lowering to the GPU (--numerics=norm_cast=fused)";
@@ -319,7 +317,7 @@ LogicalResult StepLowering::lowerNorm(RmsNormOp norm) {
   double eps = norm.getEps().convertToDouble();
   auto rounding = onlyUser<arith::TruncFOp>(norm.getResult());
   Value read = rounding ? rounding.getResult() : norm.getResult();
-  if (s.isDecode() && isInKernel(norm) && onlyUser<LinearOp>(read)) {
+  if (weight && s.isDecode() && isInKernel(norm) && onlyUser<LinearOp>(read)) {
     if (rounding)
       done.insert(rounding);
     norms[read] = {x, weight, eps};

@@ -42,6 +42,7 @@ void Counters::add(const Counters &other) {
   ex2 += other.ex2;
   mma += other.mma;
   mmaFlops += other.mmaFlops;
+  wgmmaFlops += other.wgmmaFlops;
   ldmatrix += other.ldmatrix;
   stmatrix += other.stmatrix;
   asyncBytes += other.asyncBytes;
@@ -115,6 +116,7 @@ std::string samba::vgpu::toJson(const std::map<std::string, Counters> &counters)
     w.number("float_operations", c.floatOperations);
     w.number("mma", c.mma);
     w.number("mma_flops", c.mmaFlops);
+    w.number("wgmma_flops", c.wgmmaFlops);
     w.number("ldmatrix", c.ldmatrix);
     w.number("stmatrix", c.stmatrix);
     w.number("shared_bytes", c.sharedBytes);

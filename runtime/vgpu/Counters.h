@@ -60,6 +60,7 @@ struct Counters {
   uint64_t uniqueBytesRead = 0, uniqueBytesWritten = 0; // sectors that a launch touched at least once
   uint64_t ex2 = 0;                                     // lanes
   uint64_t mma = 0, mmaFlops = 0, ldmatrix = 0, stmatrix = 0;
+  uint64_t wgmmaFlops = 0;      // of mmaFlops, those of warpgroups
   uint64_t asyncBytes = 0;      // by cp.async and bulk copies
   uint64_t floatOperations = 0; // lanes, an fma is two
   uint64_t sharedBytes = 0;     // of a block, static and dynamic; the largest of the launches

@@ -123,7 +123,9 @@ void issue(Warp &w, const Instruction &i) {
     check(product.a, warp.id % 4 * 16, 16, i.flags & TransposeA);
   check(product.b, 0, p.columns, i.flags & TransposeB);
   block.counters.mma += 1;
-  block.counters.mmaFlops += uint64_t(16) * p.columns * p.depth * 2;
+  uint64_t operations = uint64_t(16) * p.columns * p.depth * 2;
+  block.counters.mmaFlops += operations;
+  block.counters.wgmmaFlops += operations;
   warp.products.push_back(std::move(product));
 }
 

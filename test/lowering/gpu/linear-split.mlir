@@ -29,7 +29,7 @@
 // CHECK-COUNT-16: nvvm.mma.sync
 // CHECK-NOT: nvvm.mma.sync
 // CHECK: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xf32>, !llvm.ptr<1>
-module attributes {samba.weight_bytes = 35840 : i64} {
+module attributes {samba.cuda, samba.weight_bytes = 35840 : i64} {
   samba.weight @embed from "embed" {offset = 0 : i64} : tensor<100x64xf32>
   samba.weight @head from "head" {offset = 25600 : i64} : tensor<80x64xbf16>
   func.func @samba_step(%tokens: tensor<?xi32>, %segments: tensor<?xi64>, %positions: tensor<?xi64>, %rows: tensor<?xi64>) -> tensor<?x80xf32> {

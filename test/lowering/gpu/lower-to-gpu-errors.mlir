@@ -89,22 +89,6 @@ module {
 
 module {
   samba.weight @table from "table" {offset = 0 : i64} : tensor<10x8xf32>
-  func.func @step(%tokens: tensor<?xi32>) -> tensor<?x8xf32> {
-    %t = samba.load_weight @table : tensor<10x8xf32>
-    %x = samba.kernel "embed" ins(%a = %tokens : tensor<?xi32>, %b = %t : tensor<10x8xf32>) -> tensor<?x8xf32> {
-      %0 = samba.embedding %a, %b : tensor<?xi32>, tensor<10x8xf32> -> tensor<?x8xf32>
-      // expected-error@+1 {{without a weight has no lowering to the GPU}}
-      %1 = samba.rms_norm %0 {eps = 1.0e-5 : f32} : tensor<?x8xf32>
-      samba.yield %1 : tensor<?x8xf32>
-    }
-    return %x : tensor<?x8xf32>
-  }
-}
-
-// -----
-
-module {
-  samba.weight @table from "table" {offset = 0 : i64} : tensor<10x8xf32>
   samba.weight @norm from "norm" {offset = 320 : i64} : tensor<8xf32>
   func.func @step(%tokens: tensor<?xi32>) -> tensor<?x8xf32> {
     %t = samba.load_weight @table : tensor<10x8xf32>

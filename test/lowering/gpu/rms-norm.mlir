@@ -24,6 +24,15 @@
 // CHECK: llvm.mlir.addressof @rms_norm_1_shared0 : !llvm.ptr<3>
 // CHECK-COUNT-1: gpu.barrier
 // CHECK-COUNT-3: nvvm.shfl.sync bfly
+
+// Without a weight: the row and the result are all there is. A linear that follows does not take it over.
+// CHECK-LABEL: gpu.func @rms_norm_2(
+// CHECK-SAME: %{{[a-z0-9]*}}: !llvm.ptr<1>, %{{[a-z0-9]*}}: !llvm.ptr<1>) kernel
+// CHECK: llvm.nvvm.rsqrt.approx.ftz.f
+// CHECK: arith.mulf
+// CHECK-NOT: llvm.load
+// CHECK: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xf32>, !llvm.ptr<1>
+// CHECK: gpu.return
 module attributes {samba.weight_bytes = 877440 : i64} {
   samba.weight @embed from "embed" {offset = 0 : i64} : tensor<100x160xf32>
   samba.weight @norm from "norm" {offset = 64000 : i64} : tensor<160xf32>
@@ -45,6 +54,12 @@ module attributes {samba.weight_bytes = 877440 : i64} {
       samba.yield %1 : tensor<?x2048xf32>
     }
     samba.probe %z, "wide", 0 : tensor<?x2048xf32>
+    %w = samba.kernel "w" ins(%a = %y : tensor<?x160xf32>, %b = %table : tensor<100x160xf32>) -> tensor<?x100xf32> {
+      %0 = samba.rms_norm %a {eps = 1.0e-5 : f32} : tensor<?x160xf32> loc("plain")
+      %1 = samba.linear %0, %b : tensor<?x160xf32>, tensor<100x160xf32> -> tensor<?x100xf32> loc("after")
+      samba.yield %1 : tensor<?x100xf32>
+    }
+    samba.probe %w, "after", 1 : tensor<?x100xf32>
     return %y : tensor<?x160xf32>
   }
 }

@@ -17,7 +17,7 @@ namespace {
 
 ordered_json counters() {
   return ordered_json::parse(R"({
-    "launches": 2, "lanes": {"float": 0}, "unique_bytes_read": 3e9, "unique_bytes_written": 3.5e8, "mma_flops": 0,
+    "launches": 2, "lanes": {"float": 0}, "unique_bytes_read": 3e9, "unique_bytes_written": 3.5e8, "mma_flops": 0, "wgmma_flops": 0,
     "ex2": 0, "shared_bytes": 1024,
     "global_loads": {"sectors": 90, "ideal": 70}, "global_stores": {"sectors": 10, "ideal": 10},
     "shared_loads": {"wavefronts": 20, "ideal": 15}, "shared_stores": {"wavefronts": 10, "ideal": 5}})");
@@ -35,6 +35,8 @@ TEST(Predict, TheSlowestRateBounds) {
   busy["mma_flops"] = 989e12 * 0.6 * 2e-3; // mma.sync reaches 60% of the peak
   EXPECT_EQ(predictKernel("k", busy, h100)["predicted_by"], "tensor cores");
   EXPECT_DOUBLE_EQ(predictKernel("k", busy, h100)["predicted_s"].get<double>(), 2e-3 + 2.6e-6);
+  busy["wgmma_flops"] = busy["mma_flops"]; // products of warpgroups all of it
+  EXPECT_DOUBLE_EQ(predictKernel("k", busy, h100)["predicted_s"].get<double>(), 2e-3 * 0.6 + 2.6e-6);
   busy["ex2"] = 3.71e12 * 3e-3;
   EXPECT_EQ(predictKernel("k", busy, h100)["predicted_by"], "ex2");
   busy["lanes"]["float"] = 29.7e12 * 4e-3;

@@ -6,15 +6,16 @@ each kernel:
   - wavefronts of shared memory: at most 1.05 times the fewest possible;
   - bytes of DRAM, read and written: at most 1.1 times the least, by the table, and no less than it;
   - exponentials: as many as the table says;
-  - bf16 products and attention of the prompt use tensor cores, through ldmatrix;
+  - products and attention of the prompt use tensor cores unless they are f32, through ldmatrix where weights are bf16;
 and of each block in a step of one token: at most 6 launches.
 
 In the table T is the tokens of the step, D, E, I, V the widths of the model, its mixers, its MLPs and its vocabulary,
 N the states, R the rank of time steps, C the taps, H and K the query and key heads of P lanes, W the window; w is the
-bytes of a weight, r of what is rounded before a product. Beside that a kernel may read 32 bytes for each of its
+bytes of a weight, r of what is rounded before a product, Q(n, k) the bytes of the weight of a product with n outputs and
+k inputs. Beside that a kernel may read 32 bytes for each of its
 arguments that says sizes or places.
 
-    check_counters.py TABLE CONFIG MODEL.so MODEL.gpu f32|bf16
+    check_counters.py TABLE CONFIG MODEL.so MODEL.gpu f32|bf16|int8|int4
 """
 import argparse
 import collections
@@ -36,7 +37,16 @@ heads = config["attn"]["num_heads"]
 sizes = {"D": config["hidden_size"], "E": config["expand"] * config["hidden_size"], "V": config["vocab_size"],
          "N": config["state_size"], "R": config["time_step_rank"], "C": config["conv_kernel"], "H": heads,
          "K": config["attn"]["num_kv_heads"], "P": config["hidden_size"] // heads, "W": config["attn"]["window_size"],
-         "w": 2 if arguments.precision == "bf16" else 4, "r": 2 if arguments.precision == "bf16" else 4}
+         "w": 4 if arguments.precision == "f32" else 2, "r": 4 if arguments.precision == "f32" else 2}
+
+
+def matrix_bytes(outputs, inputs):
+    """Of one that is quantised if any is: blocks of 8 outputs and 64 inputs, with 8 scales of 4 bytes."""
+    bits = {"int8": 8, "int4": 4}.get(arguments.precision)
+    return -(-outputs // 8) * -(-inputs // 64) * (32 + 64 * bits) if bits else outputs * inputs * sizes["w"]
+
+
+sizes["Q"] = matrix_bytes
 PLACES = 5 * 32  # sizes, segments, positions, rows, addresses of states
 
 rows = collections.defaultdict(dict)
@@ -119,8 +129,9 @@ def check(program, tokens, counters, chooses=False):
                 complain(kernel, f"bytes {what}", found, f"{minimum:.0f} to {1.1 * minimum + places:.0f}")
         if least[2] is not None and c["ex2"] != least[2]:
             complain(kernel, "exponentials", c["ex2"], least[2])
-        if program == "prefill" and arguments.precision == "bf16" and re.match(r"linear|attention", kind):
-            for what in ("mma", "ldmatrix"):
+        if program == "prefill" and arguments.precision != "f32" and re.match(r"linear|attention", kind):
+            # Words of four integers want the same four of x, which ldmatrix would not give.
+            for what in ("mma",) if kind == "linear_quant" else ("mma", "ldmatrix"):
                 if not c[what]:
                     complain(kernel, what, 0, "some")
         if arguments.verbose:
