@@ -111,6 +111,24 @@ uint64_t seedFor(uint64_t seed, StringRef name) { return Random(seed ^ xxh3_64bi
 struct Batch {
   ArrayRef<int64_t> lengths;
   int64_t tokens;
+  SelectedRows selected;
+
+  std::vector<int64_t> selectedRows(Random &random) const {
+    std::vector<int64_t> rows;
+    if (selected == SelectedRows::All) {
+      rows.resize(tokens);
+      std::iota(rows.begin(), rows.end(), 0);
+    } else if (selected == SelectedRows::Any) {
+      for (int64_t i = 0, count = random.below(tokens + 1); i < count; ++i)
+        rows.push_back(random.below(tokens));
+    } else {
+      int64_t end = 0;
+      for (int64_t length : lengths)
+        if (end += length; length > 0)
+          rows.push_back(end - 1);
+    }
+    return rows;
+  }
 };
 
 Expected<IntTensor> integerInput(mlir::Value argument, const Batch &batch, Random &random) {
@@ -147,10 +165,7 @@ Expected<IntTensor> integerInput(mlir::Value argument, const Batch &batch, Rando
     for (int64_t length : batch.lengths)
       data.push_back(random.below(std::clamp<int64_t>(capacity - length, 0, kMaxPosition) + 1));
   } else if (rows) {
-    int64_t end = 0;
-    for (int64_t length : batch.lengths)
-      if (end += length; length > 0)
-        data.push_back(end - 1);
+    data = batch.selectedRows(random);
   } else {
     auto type = dyn_cast<mlir::RankedTensorType>(argument.getType());
     if (!type || type.getRank() != 1)
@@ -221,7 +236,8 @@ double Random::normal() {
 }
 
 template <class F>
-Expected<std::vector<Value<F>>> seededInputs(mlir::func::FuncOp function, ArrayRef<int64_t> lengths, uint64_t seed) {
+Expected<std::vector<Value<F>>> seededInputs(mlir::func::FuncOp function, ArrayRef<int64_t> lengths, uint64_t seed,
+                                             SelectedRows selected) {
   if (function.isExternal())
     return makeError("expected @{0} to have a body", function.getName());
   int64_t tokens = 0;
@@ -230,7 +246,7 @@ Expected<std::vector<Value<F>>> seededInputs(mlir::func::FuncOp function, ArrayR
       return makeError("expected segments of 0 to {0} tokens, got {1}", kMaxElements - tokens, length);
     tokens += length;
   }
-  Batch batch{lengths, tokens};
+  Batch batch{lengths, tokens, selected};
   std::vector<Value<F>> inputs;
   for (mlir::BlockArgument argument : function.getArguments()) {
     Random random(seedFor(seed, "argument " + std::to_string(argument.getArgNumber())));
@@ -243,8 +259,10 @@ Expected<std::vector<Value<F>>> seededInputs(mlir::func::FuncOp function, ArrayR
   return inputs;
 }
 
-template Expected<std::vector<Value<float>>> seededInputs(mlir::func::FuncOp, ArrayRef<int64_t>, uint64_t);
-template Expected<std::vector<Value<double>>> seededInputs(mlir::func::FuncOp, ArrayRef<int64_t>, uint64_t);
+template Expected<std::vector<Value<float>>> seededInputs(mlir::func::FuncOp, ArrayRef<int64_t>, uint64_t,
+                                                          SelectedRows);
+template Expected<std::vector<Value<double>>> seededInputs(mlir::func::FuncOp, ArrayRef<int64_t>, uint64_t,
+                                                           SelectedRows);
 
 SeededWeights::SeededWeights(mlir::ModuleOp module, uint64_t seed) : seed(seed) {
   for (auto weight : module.getOps<WeightOp>()) {

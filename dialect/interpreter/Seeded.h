@@ -38,14 +38,20 @@ private:
   uint64_t state;
 };
 
+/// What `rows` of operations are.
+enum class SelectedRows {
+  Last, // of each sequence that has tokens
+  All,  // in their order
+  Any   // some, in any order, perhaps none, perhaps one several times
+};
+
 /// One value for each argument of `function`, for sequences of the given numbers of tokens: what an argument is follows
-/// from its type and from the operations that use it, through calls and kernels. Tokens lie in their table, `rows` are
-/// the last ones of the sequences, positions are at most 255 and respect the capacity of states, states are random.
-/// All numbers are exact in f32. A dynamic size is the number of tokens (in `segments` and `positions` that of
-/// sequences).
+/// from its type and from the operations that use it, through calls and kernels. Tokens lie in their table, positions
+/// are at most 255 and respect the capacity of states, states are random. All numbers are exact in f32. A dynamic size
+/// is the number of tokens (in `segments` and `positions` that of sequences).
 template <class F>
 llvm::Expected<std::vector<Value<F>>> seededInputs(mlir::func::FuncOp function, llvm::ArrayRef<int64_t> lengths,
-                                                   uint64_t seed);
+                                                   uint64_t seed, SelectedRows selected = SelectedRows::Last);
 
 /// Weights for every `samba.weight` of a module, in f32: normal numbers scaled by 1/sqrt(last size), those of a norm
 /// near 1, A of a scan negative. A weight's values depend on the seed, its source and its use, not on other weights.

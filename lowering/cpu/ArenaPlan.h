@@ -30,6 +30,8 @@ struct ArenaPlan {
   llvm::DenseMap<mlir::Value, unsigned> results;
   /// Where the part of a called function begins.
   llvm::DenseMap<mlir::Operation *, int64_t> calls;
+  /// Of a result of a call: the operand that has as many rows.
+  llvm::DenseMap<mlir::Value, mlir::Value> rowsOfResults;
   /// Bytes per token of the whole function, callees included.
   int64_t size = 0;
 };

@@ -237,7 +237,7 @@ LogicalResult FunctionLowering::lowerKernel(KernelOp kernel) {
 }
 
 LogicalResult FunctionLowering::lowerCall(func::CallOp call) {
-  Value weightBase = e.index(0), stateBase = e.index(0), rows;
+  Value weightBase = e.index(0), stateBase = e.index(0);
   bool seenWeight = false, seenState = false;
   SmallVector<Value> tensors;
   for (Value operand : call.getOperands()) {
@@ -255,15 +255,12 @@ LogicalResult FunctionLowering::lowerCall(func::CallOp call) {
       if (memory.getType() != dense)
         return call.emitOpError() << "expected a dense argument, got a slice of columns";
       tensors.push_back(memory);
-      if (!rows && dense.getRank() == 2)
-        rows = e.rows(memory);
     }
   }
   SmallVector<Value> operands{frame.team,  frame.states,    frame.weights,
                               frame.arena, frame.arenaRows, e.add(frame.arenaBase, plan.calls.lookup(call)),
                               weightBase,  stateBase};
   operands.append(tensors);
-  // A called function maps rows to rows: its results have as many as its first matrix.
   SmallVector<Value> states;
   for (Value operand : call.getOperands())
     if (stateSlots.contains(operand))
@@ -274,10 +271,10 @@ LogicalResult FunctionLowering::lowerCall(func::CallOp call) {
       if (nextState == states.size() || states[nextState].getType() != result.getType())
         return call.emitOpError() << "expected to return its states in the order of its arguments";
       stateSlots[result] = StateBuffer(stateSlots.lookup(states[nextState++]));
-    } else if (!rows) {
-      return call.emitOpError() << "expected a matrix among the arguments, to know the rows of the result";
+    } else if (Value rows = plan.rowsOfResults.lookup(result)) {
+      operands.push_back(destination(result, e.rows(buffers.lookup(rows))));
     } else {
-      operands.push_back(destination(result, rows));
+      return call.emitOpError() << "expected a matrix among the arguments, to know the rows of the result";
     }
   }
   func::CallOp::create(e.b, e.loc, call.getCallee(), TypeRange{}, operands);

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lowering/Passes.h"
+#include "lowering/RowSource.h"
 #include "lowering/cpu/FunctionLowering.h"
 #include "lowering/cpu/LoopTable.h"
 
@@ -82,8 +83,23 @@ private:
     if (failed(plan))
       return failure();
     sizes[function.getSymName()] = plan->size;
+    function.walk([&](func::CallOp call) {
+      for (Value result : call.getResults())
+        if (isRows(result))
+          if (BlockArgument source = rowSourceIn(call, result))
+            plan->rowsOfResults[result] = call.getOperand(source.getArgNumber());
+    });
     plans[function] = std::move(*plan);
     return success();
+  }
+
+  /// The argument of the called function that has as many rows as a result of the call.
+  static BlockArgument rowSourceIn(func::CallOp call, Value result) {
+    auto calleeOf = [](func::CallOp call) {
+      return SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr());
+    };
+    Operation *end = calleeOf(call).getBody().front().getTerminator();
+    return rowSource(end->getOperand(cast<OpResult>(result).getResultNumber()), calleeOf);
   }
 
   llvm::DenseMap<func::FuncOp, ArenaPlan> plans;

@@ -8,6 +8,7 @@
 #include "lowering/emit/CompiledModule.h"
 
 #include "dialect/StateMemory.h"
+#include "lowering/RowSource.h"
 #include "lowering/cpu/Pipeline.h"
 #include "lowering/emit/DiagnosticCapture.h"
 #include "lowering/emit/WeightPacker.h"
@@ -34,25 +35,15 @@ llvm::Error runPasses(ModuleOp module, llvm::function_ref<void(OpPassManager &)>
   return llvm::Error::success();
 }
 
-/// The rows of a value, given those of the function's arguments: rows follow the first matrix, or what selects them.
+/// The rows of a value, given those of the function's arguments.
 int64_t rowsOf(mlir::Value value, ArrayRef<int64_t> argumentRows) {
-  if (auto argument = dyn_cast<BlockArgument>(value)) {
-    if (auto kernel = dyn_cast<KernelOp>(argument.getOwner()->getParentOp()))
-      return rowsOf(kernel.getInputs()[argument.getArgNumber()], argumentRows);
-    return argumentRows[argument.getArgNumber()];
-  }
   auto type = cast<RankedTensorType>(value.getType());
   if (!type.isDynamicDim(0))
     return type.getDimSize(0);
-  Operation *op = value.getDefiningOp();
-  if (auto kernel = dyn_cast<KernelOp>(op))
-    return rowsOf(kernel.getBody().front().getTerminator()->getOperand(cast<OpResult>(value).getResultNumber()),
-                  argumentRows);
-  if (auto gather = dyn_cast<GatherRowsOp>(op))
-    return rowsOf(gather.getRows(), argumentRows);
-  if (isa<RotaryTableOp>(op)) // as many as there are tokens
-    return *llvm::max_element(argumentRows);
-  return rowsOf(op->getOperand(0), argumentRows);
+  BlockArgument source = rowSource(value, [](func::CallOp call) {
+    return SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr());
+  });
+  return source ? argumentRows[source.getArgNumber()] : *llvm::max_element(argumentRows);
 }
 
 } // namespace

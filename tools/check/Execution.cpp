@@ -117,7 +117,7 @@ llvm::Expected<std::unique_ptr<Execution>> Execution::create(ModuleOp module, co
   for (auto function : module.getOps<func::FuncOp>()) {
     if (!function.isPublic() || function.isDeclaration() || !isSambaFunction(function))
       continue;
-    auto arguments = reference::seededInputs<double>(function, options.lengths, options.seed);
+    auto arguments = reference::seededInputs<double>(function, options.lengths, options.seed, options.selected);
     if (!arguments)
       return arguments.takeError();
     Entry entry;

@@ -15,6 +15,7 @@
 #define TOOLS_CHECK_EXECUTION_H
 
 #include "dialect/WeightSource.h"
+#include "dialect/interpreter/Seeded.h"
 #include "dialect/interpreter/Tensor.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -34,8 +35,9 @@ struct ExecutionOptions {
   bool f64 = true; // arithmetic of the interpreter
   uint64_t seed = 0;
   llvm::SmallVector<int64_t> lengths = {3, 0, 5}; // tokens of each sequence
-  std::string weightsFile;                        // safetensors; empty: seeded, or what the caller has
-  std::string target = "native";                  // of lowered code
+  reference::SelectedRows selected = reference::SelectedRows::Last;
+  std::string weightsFile;       // safetensors; empty: seeded, or what the caller has
+  std::string target = "native"; // of lowered code
 };
 
 /// Samba IR, lowered code (loops, vectors or the LLVM dialect), or something that is neither.

@@ -59,7 +59,8 @@ static std::string randomKv(ModuleOp module, reference::Random random) {
   static constexpr llvm::StringLiteral kTypes[] = {"f32", "f32", "bf16", "int8"};
   std::string type = kTypes[random.below(std::size(kTypes))].str();
   module.walk([&](SlidingWindowAttentionOp attention) {
-    if (type == "int8" && !QuantAttr::isGroup(attention.getHeadDim()))
+    bool shared = attention.getValueDim() != attention.getHeadDim();
+    if (type == "int8" && (shared || !QuantAttr::isGroup(attention.getHeadDim())))
       type = "bf16";
   });
   return type;
@@ -79,6 +80,8 @@ llvm::Expected<Case> samba::makeCase(MLIRContext &context, uint64_t seed, int64_
   if (llvm::all_of(result.execution.lengths, [](int64_t length) { return length == 0; }))
     result.execution.lengths.front() = 1;
   result.execution.seed = seed;
+  result.execution.selected = std::array{reference::SelectedRows::Last, reference::SelectedRows::All,
+                                         reference::SelectedRows::Any}[random.below(3)];
   if (failed(verify(*result.module)))
     return llvm::createStringError("the random module does not verify");
   int64_t group = random.below(2) ? 64 : 32;
@@ -143,7 +146,8 @@ static llvm::Error lowerAndRun(const Case &test, const Execution &execution, llv
   return llvm::Error::success();
 }
 
-llvm::Error samba::runCase(const Case &test, Depth depth) {
+llvm::Error samba::runCase(const Case &test, Depth depth, llvm::function_ref<void(ModuleOp)> visit) {
+  visit(test.module.get());
   auto execution = Execution::create(test.module.get(), test.execution);
   if (!execution)
     return execution.takeError();
@@ -157,6 +161,7 @@ llvm::Error samba::runCase(const Case &test, Depth depth) {
     llvm::Error error = runPasses(*module, [&](PassManager &pm) { return parsePassPipeline(inner, pm); });
     if (error)
       return llvm::createStringError(pipeline + ": " + toString(std::move(error)));
+    visit(*module);
     auto after = (*execution)->run(*module, *module);
     if (!after || !firstExceeding(*before, *after, 1e-9).empty()) {
       llvm::consumeError(after.takeError());

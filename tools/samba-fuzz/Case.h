@@ -40,7 +40,8 @@ llvm::Expected<Case> makeCase(mlir::MLIRContext &context, uint64_t seed, int64_t
 
 /// The interpreter must compute the same after each pipeline, to 1e-9 in f64, and compiled code nearly the same. The
 /// error names the pass, or what else is wrong.
-llvm::Error runCase(const Case &test, Depth depth);
+/// `visit` sees the module, and what the pipelines made of it.
+llvm::Error runCase(const Case &test, Depth depth, llvm::function_ref<void(mlir::ModuleOp)> visit);
 
 } // namespace samba
 

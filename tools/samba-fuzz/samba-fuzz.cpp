@@ -15,10 +15,12 @@
 #include "tools/CommandLine.h"
 #include "tools/Registration.h"
 #include "tools/samba-fuzz/Case.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
 #include <chrono>
+#include <map>
 
 using namespace mlir;
 using namespace samba;
@@ -36,12 +38,22 @@ struct CommandLine {
   cl::opt<uint64_t> compileEvery{
       "compile-every", cl::desc("Also compile and execute every n-th case (default: 100); 0: none"), cl::init(100)};
   cl::opt<bool> print{"print", cl::desc("Print the module and the pipelines of each case")};
+  cl::opt<bool> operations{"operations", cl::desc("Print in how many cases each operation of the dialect came up, and "
+                                                  "fail if one did in none")};
   cl::opt<bool> progress{"progress", cl::desc("Say on standard error every 1000 cases how many there were")};
 };
 
 /// What has been done.
 struct Count {
   uint64_t cases = 0, pipelines = 0, pairs = 0, lowered = 0, compiled = 0;
+
+  std::map<std::string, uint64_t> operations; // of the dialect: the cases that have it
+
+  void add(MLIRContext &context, const llvm::StringSet<> &found) {
+    for (RegisteredOperationName name : context.getRegisteredOperations())
+      if (name.getDialectNamespace() == SambaDialect::getDialectNamespace())
+        operations[name.getStringRef().str()] += found.contains(name.getStringRef());
+  }
 
   std::string text() const {
     return llvm::formatv("{0} cases, {1} pipelines on them, {2} pairs of a function and a pipeline, {3} lowered, {4} "
@@ -78,11 +90,17 @@ llvm::Error fuzz(const CommandLine &line, Count &done) {
     llvm::Expected<Case> test = makeCase(*context, seed, line.pipelines);
     if (test && line.print)
       print(*test);
-    if (llvm::Error error = test ? runCase(*test, depth) : test.takeError())
+    llvm::StringSet<> found;
+    auto visit = [&](ModuleOp module) {
+      if (line.operations)
+        module.walk([&](Operation *op) { found.insert(op->getName().getStringRef()); });
+    };
+    if (llvm::Error error = test ? runCase(*test, depth, visit) : test.takeError())
       return llvm::createStringError(llvm::formatv(
           "seed {0}: {1} (see it with: samba-fuzz --seed={0} --count=1 --pipelines={2} --lower-every={3} "
           "--compile-every={4} --print)",
           seed, toString(std::move(error)), line.pipelines.getValue(), depth == Depth::Lower, depth == Depth::Compile));
+    done.add(*context, found);
     done.pipelines += test->pipelines.size();
     done.pairs += test->pipelines.size() * test->functions();
     done.lowered += depth != Depth::Interpret;
@@ -112,5 +130,16 @@ int main(int argc, char **argv) {
   if (llvm::Error error = fuzz(line, done))
     return fail(std::move(error), 1);
   llvm::outs() << done.text() << ", all the same\n";
+  if (!line.operations)
+    return 0;
+  std::string missing;
+  for (const auto &[name, cases] : done.operations) {
+    llvm::outs() << name << ": " << cases << "\n";
+    if (!cases)
+      missing += (missing.empty() ? "" : ", ") + name;
+  }
+  llvm::outs().flush();
+  if (!missing.empty())
+    return fail(llvm::createStringError("no case has " + missing), 1);
   return 0;
 }

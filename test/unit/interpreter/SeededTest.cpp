@@ -7,6 +7,7 @@
 
 #include "dialect/interpreter/Seeded.h"
 #include "test/unit/interpreter/Support.h"
+#include <set>
 
 using namespace samba;
 using namespace samba::reference;
@@ -88,6 +89,26 @@ TEST(Seeded, InputsFollowFromUses) {
   EXPECT_NE(as<IntTensor>(take(seededInputs<double>(module.function(), {3, 0, 15}, 2))[0]).data, tokens.data);
   EXPECT_EQ(errorText(seededInputs<double>(module.function(), {3, -1}, 1)),
             "expected segments of 0 to 1073741821 tokens, got -1");
+}
+
+TEST(Seeded, SelectedRows) {
+  Module module(kModel);
+  auto rows = [&](llvm::ArrayRef<int64_t> lengths, uint64_t seed, SelectedRows selected) {
+    auto inputs = take(seededInputs<double>(module.function(), lengths, seed, selected));
+    return as<IntTensor>(inputs[3]).data;
+  };
+  EXPECT_EQ(rows({3, 0, 2}, 1, SelectedRows::All), (std::vector<int64_t>{0, 1, 2, 3, 4}));
+  EXPECT_TRUE(rows({0, 0}, 1, SelectedRows::Any).empty());
+  bool none = false, sorted = true, repeated = false;
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    std::vector<int64_t> some = rows({3, 0, 2}, seed, SelectedRows::Any);
+    EXPECT_LE(some.size(), 5u);
+    EXPECT_TRUE(llvm::all_of(some, [](int64_t row) { return row >= 0 && row < 5; }));
+    none |= some.empty();
+    sorted &= std::is_sorted(some.begin(), some.end());
+    repeated |= std::set<int64_t>(some.begin(), some.end()).size() < some.size();
+  }
+  EXPECT_TRUE(none && !sorted && repeated);
 }
 
 TEST(Seeded, WeightsFollowFromUses) {
