@@ -16,6 +16,7 @@
 #include "passes/Pipelines.h"
 #include "test/unit/goldens/VirtualDevice.h"
 #include "llvm/Support/MathExtras.h"
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -165,10 +166,14 @@ private:
                                        int32_t(sizes.longest)};
     Tensor<float> logits({sizes.rows, vocabulary});
     std::map<std::string, uint64_t> inputs{
-        {"tokens", upload(tokens, "tokens")},          {"segments", upload(segments, "segments")},
-        {"positions", upload(positions, "positions")}, {"rows", upload(rows, "rows")},
-        {"states", upload(states, "states")},          {"sizes", upload(sizesOnDevice, "sizes")},
-        {"logits", upload(logits.data, "logits")}};
+        {"tokens", upload(tokens, "tokens")},
+        {"segments", upload(segments, "segments")},
+        {"positions", upload(positions, "positions")},
+        {"rows", upload(rows, "rows")},
+        {"states", upload(states, "states")},
+        {"sizes", upload(sizesOnDevice, "sizes")},
+        {"logits", upload(logits.data, "logits")},
+        {"argmax", upload(std::vector<int32_t>(size_t(sizes.rows), -2), "chosen tokens")}};
     device.forget(arenaAt);
     llvm::Expected<DictionaryAttr> program = chooseProgram(sizes);
     if (!program)
@@ -177,6 +182,8 @@ private:
       if (llvm::Error error = perform(llvm::cast<DictionaryAttr>(launch), sizes, inputs))
         return std::move(error);
     device.read(inputs["logits"], logits.data.data(), logits.data.size() * sizeof(float));
+    if (llvm::Error error = checkChoice(*program, logits, inputs["argmax"]))
+      return std::move(error);
 
     Values results;
     results.emplace_back(Tensor<double>(logits.shape, std::vector<double>(logits.data.begin(), logits.data.end())));
@@ -193,6 +200,23 @@ private:
       device.release(address);
     temporary.clear();
     return results;
+  }
+
+  /// The launches that choose tokens run too; what they choose is the first of the greatest logits.
+  llvm::Error checkChoice(DictionaryAttr program, const Tensor<float> &logits, uint64_t address) {
+    bool chooses = false;
+    for (mlir::Attribute launch : program.getAs<ArrayAttr>("launches"))
+      chooses |= llvm::cast<DictionaryAttr>(launch).contains("chooses");
+    size_t width = size_t(vocabulary), rows = chooses ? logits.data.size() / width : 0;
+    std::vector<int32_t> chosen(rows);
+    device.read(address, chosen.data(), rows * sizeof(int32_t));
+    for (size_t r = 0; r < rows; ++r) {
+      auto row = logits.data.begin() + ptrdiff_t(r * width);
+      if (auto best = std::max_element(row, row + ptrdiff_t(width)) - row; best != chosen[r])
+        return llvm::createStringError("row " + llvm::Twine(r) + ": the device chooses " + llvm::Twine(chosen[r]) +
+                                       ", the greatest logit is that of " + llvm::Twine(best));
+    }
+    return llvm::Error::success();
   }
 
   static int64_t count(DictionaryAttr extent, const Sizes &sizes) {
