@@ -54,7 +54,7 @@ Expected<std::string> findWeights(StringRef directory) {
                    "other file of weights, found " +
                    (others.empty() ? "none"
                                    : Twine(others.size()) + ", " + quoted(others[0]) + " and " + quoted(others[1]) +
-                                         " among them; name one of them"));
+                                         " among them; choose one with --weights-file"));
 }
 
 } // namespace

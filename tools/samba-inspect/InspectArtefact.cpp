@@ -37,7 +37,9 @@ bool samba::inspect::isArtefact(StringRef path) {
     consumeError(file.takeError());
     return false;
   }
-  return footerOf(file->bytes()).has_value();
+  // One whose end is cut off has no footer, but begins as a library does.
+  return footerOf(file->bytes()) || file->text().starts_with("\x7f"
+                                                             "ELF");
 }
 
 /// "bytes" and those of the sections; "manifest", as in docs/formats.md.
@@ -48,7 +50,7 @@ Expected<json::Object> samba::inspect::inspectArtefact(StringRef path, const Opt
   ArrayRef<uint8_t> bytes = file->bytes();
   std::optional<samba_footer> footer = footerOf(bytes);
   if (!footer)
-    return makeError(path + ": expected a compiled model, found no footer at the end");
+    return makeError(path + ": expected a compiled model, found no footer at the end; it may be cut off");
   if (footer->abi_version != SAMBA_ABI_VERSION)
     return makeError(path + ": expected artefact version " + Twine(SAMBA_ABI_VERSION) + ", found " +
                      Twine(footer->abi_version));

@@ -167,14 +167,41 @@ void printCheckpoint(const json::Object &report, raw_ostream &os) {
   }
 }
 
+/// The member of that name, or an empty object: a manifest can be of another version of the compiler.
+json::Object member(const json::Object &object, StringRef key) {
+  const json::Object *found = object.getObject(key);
+  return found ? *found : json::Object();
+}
+
+/// What of the manifest a reader wants first; all of it is in the JSON.
+void printManifest(const json::Object &manifest, raw_ostream &os) {
+  json::Object model = member(manifest, "model"), target = member(manifest, "target"),
+               state = member(manifest, "state");
+  os << "  model: " << text(manifest, "name") << ", " << text(model, "family") << ", " << integer(model, "parameters")
+     << " parameters, vocabulary " << integer(model, "vocab_size") << ", width " << integer(model, "hidden_size")
+     << ", " << integer(model, "num_layers") << " layers\n";
+  os << "  precision: " << text(manifest, "precision");
+  if (const json::Array *fields = state.getArray("fields"))
+    for (const json::Value &field : *fields)
+      if (const json::Object *object = field.getAsObject(); object && text(*object, "name").ends_with(".key")) {
+        os << ", keys and values in " << text(*object, "dtype");
+        break;
+      }
+  os << "\n  state of a sequence: " << bytesText(double(integer(state, "bytes")));
+  if (std::optional<int64_t> context = model.getInteger("max_context"))
+    os << ", for up to " << *context << " tokens\n";
+  else
+    os << ", for any number of tokens\n";
+  os << "  for: " << text(target, "cpu") << ", " << text(target, "triple") << "\n";
+  os << "  by: " << text(manifest, "compiler") << "\n";
+}
+
 void printArtefact(const json::Object &report, raw_ostream &os) {
   os << text(report, "path") << ": compiled model, " << bytesText(double(integer(report, "bytes"))) << "\n";
+  printManifest(*report.getObject("manifest"), os);
   for (StringRef name : {"code", "weights", "gpu_weights", "gpu", "tokenizer", "manifest"})
     if (int64_t bytes = integer(*report.getObject("sections"), name))
       os << "  " << name << ": " << bytesText(double(bytes)) << "\n";
-  json::Object manifest = *report.getObject("manifest");
-  manifest.erase("loops"); // long, and for samba-bench
-  os << formatv("{0:2}", json::Value(std::move(manifest))) << "\n";
 }
 
 } // namespace

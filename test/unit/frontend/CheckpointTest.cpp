@@ -87,7 +87,7 @@ TEST_F(CheckpointDir, NamesWhatIsMissing) {
   writeTensors("b.safetensors", kB, 4);
   EXPECT_EQ(valueOf(Checkpoint::open(dir))->tensorNames(), llvm::ArrayRef<std::string>({"b"}));
   write("a.pth", "");
-  EXPECT_EQ(errorOf(Checkpoint::open(dir)), kUsual + "2, 'a.pth' and 'b.safetensors' among them; name one of them");
+  EXPECT_EQ(errorOf(Checkpoint::open(dir)), kUsual + "2, 'a.pth' and 'b.safetensors' among them; choose one with --weights-file");
 }
 
 TEST_F(CheckpointDir, OpensFiles) {
