@@ -39,9 +39,6 @@ config.substitutions.append(
 config.substitutions.append(
     ("%check_counters", f"{binding} {sys.executable} {config.samba_source_root}/test/lowering/gpu/Inputs/check_counters.py")
 )
-config.substitutions.append(
-    ("%same_results", f"{binding} {sys.executable} {config.samba_source_root}/test/vgpu/same_results.py")
-)
 config.environment["PYTHONDONTWRITEBYTECODE"] = "1"
 # REQUIRES: ptxas, for tests of machine code; nothing else needs CUDA.
 ptxas = shutil.which("ptxas") or shutil.which("/usr/local/cuda/bin/ptxas")

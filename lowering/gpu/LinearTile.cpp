@@ -112,7 +112,8 @@ void samba::launchLinearTile(StepBuilder &s, const LinearOperands &linear) {
     sums = e.loop(e.index(0), e.index(inputs), kSlice, sums, [&](Value k, ValueRange carried) {
       SmallVector<Value> sums(carried);
       SmallVector<Value> xValues = x.fetch(k), weightValues = weight.fetch(k);
-      e.barrier(); // the slice before is used up
+      if (inputs > kSlice)
+        e.barrier(); // the slice before is used up
       x.put(xValues);
       weight.put(weightValues);
       e.barrier();

@@ -46,14 +46,22 @@ uint64_t Memory::allocate(uint64_t bytes, std::string name, uint64_t align, bool
   if (align == 0 || (align & (align - 1)) || align > gap)
     throw Error("allocation '" + name + "': alignment " + std::to_string(align) + " is no power of two up to " +
                 std::to_string(gap));
+  // A multiple of `align`, and of no larger power of two.
+  uint64_t address = (next + 2 * align - 1) / (2 * align) * (2 * align) + align;
+  place(address, bytes, std::move(name), track);
+  return address;
+}
+
+void Memory::place(uint64_t address, uint64_t bytes, std::string name, bool track) {
+  if (address < next)
+    throw Error("allocation '" + name + "' at " + std::to_string(address) + ", expected at least " +
+                std::to_string(next));
   if (bytes > capacity - inUse)
     throw std::bad_alloc();
   auto allocation = std::make_unique<Allocation>();
   allocation->bytes = bytes;
   allocation->data = static_cast<uint8_t *>(map(bytes + 1));
   allocation->name = std::move(name);
-  // A multiple of `align`, and of no larger power of two.
-  uint64_t address = (next + 2 * align - 1) / (2 * align) * (2 * align) + align;
   allocation->address = address;
   if (track)
     allocation->written.resize(bytes / 8 + 1);
@@ -63,7 +71,6 @@ uint64_t Memory::allocate(uint64_t bytes, std::string name, uint64_t align, bool
   next = address + bytes + gap;
   inUse += bytes;
   live[address] = std::move(allocation);
-  return address;
 }
 
 void Memory::release(uint64_t address) {

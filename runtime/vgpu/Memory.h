@@ -64,6 +64,8 @@ public:
   /// Zeroed memory. Throws std::bad_alloc when more than the capacity would be in use. With `track`, kernels may read
   /// only what was written, by a kernel or through `host`.
   uint64_t allocate(uint64_t bytes, std::string name, uint64_t align = 256, bool track = false);
+  /// The same at a given address, which no allocation before has had; throws Error if one has.
+  void place(uint64_t address, uint64_t bytes, std::string name, bool track);
   /// Frees an allocation; its address is never given out again, so that a later use is found.
   void release(uint64_t address);
   /// The bytes of device memory for the host to read or write; throws Error unless all lie in one allocation.

@@ -194,4 +194,5 @@ def main():
             sys.exit(f"mutate_ptx: {kind}: {killed[kind]} of {total[kind]} killed, expected {percent}%")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -480,7 +480,11 @@ Result cuLaunchKernel(FunctionHandle handle, unsigned gridX, unsigned gridY, uns
       auto [offset, bytes] = function.info.parameters[i];
       std::memcpy(launch.parameters.data() + offset, parameters[i], bytes);
     }
-    context.submit(stream, [launch = std::move(launch), &context] { context.executor.run(launch); });
+    context.submit(stream, [launch = std::move(launch), &context] {
+      if (context.recorder)
+        context.recorder->take(context.memory, launch);
+      context.executor.run(launch);
+    });
   });
 }
 

@@ -59,10 +59,12 @@ static void set(Settings &settings, const std::string &key, const std::string &v
     addFailure(settings, value);
   else if (key == "ptx")
     settings.ptx = value;
+  else if (key == "record")
+    settings.record = value;
   else
     throw Error("unknown setting '" + key +
                 "', expected arch, seed, threads, check, counters, races, watchdog, "
-                "memory, devices, version, fail or ptx");
+                "memory, devices, version, fail, ptx or record");
 }
 
 Settings Settings::parse(const std::string &text) {

@@ -27,6 +27,7 @@ struct Settings {
   };
   std::map<std::string, Failure> failures; // by entry point, for tests
   std::string ptx;                         // a file whose text stands in for that of every module
+  std::string record;                      // a file for all launches and the memory before them
 
   std::string text; // that they were parsed from
   /// "KEY=VALUE,...". Throws Error naming what is wrong.

@@ -15,6 +15,7 @@
 #define RUNTIME_VGPU_DRIVER_VIRTUALDRIVER_H
 
 #include "runtime/cuda/DriverApi.h"
+#include "runtime/vgpu/Recording.h"
 #include "runtime/vgpu/driver/Settings.h"
 
 #include <functional>
@@ -53,8 +54,10 @@ struct OpaqueStream {
 };
 
 struct OpaqueContext {
-  explicit OpaqueContext(const vgpu::Settings &settings)
-      : memory(settings.memory), executor(memory, settings.options) {}
+  explicit OpaqueContext(const vgpu::Settings &settings) : memory(settings.memory), executor(memory, settings.options) {
+    if (!settings.record.empty())
+      recorder = std::make_unique<vgpu::Recorder>(settings.record);
+  }
 
   /// Gives a stream something to do.
   void submit(OpaqueStream &stream, Work work);
@@ -65,6 +68,7 @@ struct OpaqueContext {
 
   vgpu::Memory memory;
   vgpu::Executor executor;
+  std::unique_ptr<vgpu::Recorder> recorder; // if launches are recorded
   std::map<ModuleHandle, std::unique_ptr<OpaqueModule>> modules;
   std::map<StreamHandle, std::unique_ptr<OpaqueStream>> streams;
   std::map<GraphHandle, std::unique_ptr<OpaqueGraph>> graphs;

@@ -79,6 +79,7 @@ TEST_F(GpuFault, Names) {
   expect(run("virtual:seed"), SAMBA_ERROR_DEVICE, "expected KEY=VALUE, found 'seed'");
   expect(run("virtual:fail=x"), SAMBA_ERROR_DEVICE, "'fail': expected ENTRY@CALL:RESULT, found 'x'");
   expect(run("virtual:ptx=/nowhere/k.ptx"), SAMBA_ERROR_DEVICE, "/nowhere/k.ptx: cannot be read");
+  expect(run("virtual:record=/nowhere/launches"), SAMBA_ERROR_DEVICE, "/nowhere/launches: cannot be written");
 }
 
 TEST_F(GpuFault, NoDriver) {
