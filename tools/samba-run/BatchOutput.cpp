@@ -28,8 +28,15 @@ static std::runtime_error failure(const std::string &what, const std::string &pa
 }
 
 BatchOutput::BatchOutput(std::optional<std::string> path) : path(std::move(path)) {
-  if (this->path)
+  if (!this->path)
+    return;
+  try {
     openJournal();
+  } catch (...) { // there is no destructor yet
+    if (journal >= 0)
+      ::close(journal);
+    throw;
+  }
 }
 
 BatchOutput::~BatchOutput() {

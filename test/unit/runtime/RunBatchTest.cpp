@@ -176,6 +176,18 @@ TEST_F(RunBatch, JournalOfOtherSettings) {
   }
 }
 
+TEST_F(RunBatch, ABadJournalIsClosed) {
+  writeBytes(folder / "o.partial", "something\n");
+  auto descriptors = [] {
+    std::filesystem::directory_iterator entries("/proc/self/fd");
+    return std::distance(begin(entries), end(entries));
+  };
+  auto before = descriptors();
+  for (int i = 0; i < 3; ++i)
+    EXPECT_THROW(samba::run::BatchOutput(folder / "o"), std::runtime_error);
+  EXPECT_EQ(descriptors(), before);
+}
+
 TEST_F(RunBatch, Failures) {
   writeInput(3, 4);
   for (const char *arguments : {"--batch $D/missing", "--batch $D", "--batch $D/in.jsonl -o $D/no/such/folder",
