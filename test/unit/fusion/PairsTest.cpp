@@ -7,7 +7,8 @@
 //
 // Every two fusions are compatible, each of them on or off: a trained model computes what it computes without any. The
 // interpreter runs each pair alone, and all others without it. Compiled code runs lists that have every pair in all
-// four states; a slow test compiles each pair.
+// four states. Of the golden models the first does all that by default, the others no fusion, all, and those lists in
+// the interpreter; a slow test interprets each pair of each, and compiles those of the first.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,6 +21,7 @@
 #include "tools/Registration.h"
 #include "tools/check/Compare.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
 #include "gtest/gtest.h"
 #include <algorithm>
 
@@ -68,11 +70,14 @@ std::vector<Names> coveringLists() {
 
 class Pairs : public testing::Test {
 protected:
-  void SetUp() override {
+  void SetUp() override { open("test/goldens/tiny-a"); }
+
+  void open(std::string folder) {
     registerDialects(registry);
     context = std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
-    std::string folder = SAMBA_SOURCE_DIR "/test/goldens/tiny-a";
-    auto opened = Checkpoint::open(folder, "");
+    folder = SAMBA_SOURCE_DIR "/" + folder;
+    bool inBf16 = !llvm::sys::fs::exists(folder + "/model.safetensors"); // it has no other
+    auto opened = Checkpoint::open(folder, inBf16 ? "model-bf16.safetensors" : "");
     ASSERT_TRUE(bool(opened)) << toString(opened.takeError());
     checkpoint = std::move(*opened);
     auto model = describeModel(*checkpoint);
@@ -190,10 +195,42 @@ TEST_F(Pairs, Compiled) {
     expectSame(none, compiled(list), kCompiled, list);
 }
 
-// Minutes: test/passes/fusion-pairs-slow.test runs it.
-TEST_F(Pairs, DISABLED_CompiledEach) {
+class PairsOfModel : public Pairs, public testing::WithParamInterface<const char *> {
+protected:
+  void SetUp() override { open(GetParam()); }
+};
+
+TEST_P(PairsOfModel, Interpreted) {
+  auto none = interpreted({});
+  expectSame(none, interpreted(allNames()), kInterpreted, allNames());
+  for (const Names &list : coveringLists())
+    expectSame(none, interpreted(list), kInterpreted, list);
+}
+
+// The slow ones take minutes each: test/passes/fusion-pairs-slow.test runs them.
+TEST_P(PairsOfModel, DISABLED_InterpretedEach) {
+  auto none = interpreted({});
+  forEachPair([&](const Names &pair) { expectSame(none, interpreted(pair), kInterpreted, pair); });
+}
+
+TEST_P(PairsOfModel, DISABLED_CompiledEach) {
   auto none = compiled({});
+  expectSame(none, compiled(allNames()), kCompiled, allNames());
   forEachPair([&](const Names &pair) { expectSame(none, compiled(pair), kCompiled, pair); });
 }
+
+INSTANTIATE_TEST_SUITE_P(Goldens, PairsOfModel,
+                         testing::Values("test/goldens/tiny-a", "test/goldens/tiny-b", "test/goldens/tiny-c",
+                                         "test/goldens/tiny-d", "test/goldens/tiny-mamba",
+                                         "test/goldens/tiny-mamba-ssm", "test/goldens/tiny-falcon-mamba",
+                                         "test/goldens/tiny-mistral", "test/goldens/tiny-llama",
+                                         "test/goldens/tiny-qwen2", "test/goldens/tiny-jamba",
+                                         "test/goldens/tiny-phi4flash", "test/goldens/wide-phi4flash",
+                                         "models/samba-tiny"),
+                         [](const auto &info) {
+                           std::string name = llvm::StringRef(info.param).rsplit('/').second.str();
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
 
 } // namespace
