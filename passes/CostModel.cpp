@@ -18,6 +18,8 @@ namespace {
 
 int64_t rowBytes(Type type) {
   auto tensor = cast<RankedTensorType>(type);
+  if (auto quant = dyn_cast_or_null<QuantAttr>(tensor.getEncoding()))
+    return quant.getRowBytes(tensor.getDimSize(1));
   int64_t bytes = tensor.getElementTypeBitWidth() / 8;
   for (int64_t size : tensor.getShape().drop_front())
     bytes *= size;
@@ -96,8 +98,12 @@ int64_t CostModel::bytesOf(Value value) const {
   auto type = dyn_cast<RankedTensorType>(value.getType());
   if (!type)
     return 0; // a state counts where it is advanced
-  if (type.hasStaticShape())
+  if (type.hasStaticShape()) {
+    // A quantised matrix that no panels have been chosen for yet: each row has its groups, with a scale each.
+    if (auto quant = dyn_cast_or_null<QuantAttr>(type.getEncoding()); quant && !quant.getWidth())
+      return type.getDimSize(0) * quant.groupsOf(type.getDimSize(1)) * (4 + quant.getGroup() * quant.getBits() / 8);
     return packedSizeInBytes(type);
+  }
   if (isActivation(type))
     return rowsOf(value) * rowBytes(type);
   // Vectors: one entry per token if they are tokens, per sequence otherwise.
