@@ -141,6 +141,7 @@ class Run:
         with open(f"{folder}/config.json", "w") as file:
             json.dump(shape, file)
         path = f"{folder}/model"
+        shutil.rmtree(path, ignore_errors=True)
         self.tool("samba-synthesize", f"--shape={folder}/config.json", "--dtype=bf16", "-o", path)
         target = "--target=cuda:sm_90a" if arch == 90 else "--target=cuda"
         words = [path, target, f"--precision={precision}", "--quiet"]
