@@ -34,8 +34,9 @@ using Names = std::vector<std::string>;
 
 /// Of f64 in the interpreter: fusions reorder nothing, they only move.
 constexpr double kInterpreted = 1e-12;
-/// Of f32 code, relative to the largest value: an epilogue rounds once less than a loop of its own.
-constexpr double kCompiled = 1e-6;
+/// Of f32 code, relative to the largest value: an epilogue rounds once less than a loop of its own. Measured: less than
+/// 1e-6 with few layers, 1.2e-6 behind the eleventh of tiny-phi4flash.
+constexpr double kCompiled = 2e-6;
 
 Names allNames() {
   Names names;
