@@ -30,9 +30,10 @@ h1 { font-size:1.7rem; margin:0 0 .3rem } h2 { font-size:1.2rem; margin:2.2rem 0
 .soft { color:var(--soft) } table { border-collapse:collapse; width:100%; font-variant-numeric:tabular-nums }
 th { text-align:left; font-weight:600; color:var(--soft); font-size:.85rem }
 th,td { padding:.35rem .6rem; border-bottom:1px solid var(--line); vertical-align:top }
-td.n,th.n { text-align:right } td.good,td.bad { white-space:nowrap }
+td.n,th.n { text-align:right } td.n,th.n,td.good,td.bad { white-space:nowrap }
 .good { color:var(--good) } .bad { color:var(--bad) }
-.functions { display:grid; grid-template-columns:repeat(auto-fit,minmax(250px,1fr)); gap:1.2rem; align-items:start }
+.functions { display:grid; grid-template-columns:repeat(auto-fit,minmax(250px,1fr)); gap:1.2rem; align-items:start;
+       margin-top:.9rem }
 .function { background:var(--wash); border:1px solid var(--line); border-radius:10px; padding:.8rem }
 .function h3 { margin:0 0 .6rem; font-size:1rem } .arrow { text-align:center; color:var(--soft); font-size:.8rem;
        line-height:1.3; padding:.15rem 0 } .arrow::before { content:"\2193 " }
@@ -42,7 +43,7 @@ td.n,th.n { text-align:right } td.good,td.bad { white-space:nowrap }
 .ops { display:flex; flex-wrap:wrap; gap:.25rem; margin:.3rem 0 } .ops span { background:var(--wash); border-radius:4px;
        border:1px solid var(--line); padding:0 .35rem; font-size:.78rem }
 .kernel small { color:var(--soft); display:block } svg text { fill:var(--soft); font-size:12px }
-code { font-size:.88em } .scroll { overflow-x:auto }
+code { font-size:.88em } .scroll { overflow-x:auto } .scroll table,.scroll svg { min-width:44rem } svg { display:block }
 )css";
 
 std::string escape(llvm::StringRef text) {
@@ -157,9 +158,9 @@ private:
     for (const std::string &name : ops)
       stream << "<span>" << escape(name) << "</span>";
     stream << "</div><small>"
-           << llvm::formatv("{0} over the border, {1} of them weights<br>{2} flops, {3} {4}", bytesText(cost.bytes()),
-                            bytesText(cost.weightBytes), countText(cost.flops), cost.barriers,
-                            cost.barriers == 1 ? "barrier" : "barriers")
+           << llvm::formatv("{0} over the border{1}<br>{2} flops, {3} {4}", bytesText(cost.bytes()),
+                            cost.weightBytes ? ", " + bytesText(cost.weightBytes) + " of them weights" : "",
+                            countText(cost.flops), cost.barriers, cost.barriers == 1 ? "barrier" : "barriers")
            << "</small></div>\n";
   }
 
@@ -249,7 +250,8 @@ private:
     return points;
   }
 
-  /// Intensity from 1/16 to 1024 flops per byte, speed from 1/4 of a GFLOP/s to the machine's.
+  /// Intensity from 1/16 to 1024 flops per byte, speed from 1/8 of a GFLOP/s to the machine's. The narrow
+  /// page scrolls it sideways.
   void writeRoofline() {
     constexpr double kWidth = 1000, kHeight = 400, kLeft = 60, kBottom = 50, kTop = 20, kRight = 20;
     constexpr double kMinX = -4, kMaxX = 10;
@@ -262,10 +264,12 @@ private:
       return kHeight - kBottom -
              (std::clamp(std::log2(speed), minY, maxY) - minY) / (maxY - minY) * (kHeight - kBottom - kTop);
     };
-    stream << "<h2>Roofline</h2>\n<p class=\"soft\">Each kernel of a decode step (circles) and of a prefill step "
-              "(squares) at the speed that memory and arithmetic allow it, barriers included: below the roof lies what "
-              "barriers and exponentials cost. Hollow: unfused. Filled: fused. Point at one for its name.</p>\n"
-           << llvm::formatv("<svg viewBox=\"0 0 {0} {1}\" role=\"img\" aria-label=\"roofline\">\n", kWidth, kHeight);
+    stream
+        << "<h2>Roofline</h2>\n<p class=\"soft\">Each kernel of a decode step (circles) and of a prefill step "
+           "(squares) at the speed that memory and arithmetic allow it, barriers included: below the roof lies what "
+           "barriers and exponentials cost. Hollow: unfused. Filled: fused. What lies beyond the scale is drawn at its "
+           "edge. Point at a kernel for its name and numbers.</p>\n<div class=\"scroll\">"
+        << llvm::formatv("<svg viewBox=\"0 0 {0} {1}\" role=\"img\" aria-label=\"roofline\">\n", kWidth, kHeight);
     for (int e = int(kMinX); e <= int(kMaxX); e += 2) {
       double at = x(std::exp2(e));
       stream << llvm::formatv("<line x1=\"{0:f1}\" y1=\"{1}\" x2=\"{0:f1}\" y2=\"{2}\" stroke=\"var(--line)\"/><text "
@@ -305,7 +309,7 @@ private:
                  << "</title></" << (isPrefill ? "rect" : "circle") << ">\n";
         }
     }
-    stream << "</svg>\n";
+    stream << "</svg></div>\n";
   }
 
   ModuleOp unfused, fused;
