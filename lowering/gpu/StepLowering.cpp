@@ -131,7 +131,10 @@ Matrix StepLowering::matrix(Value value) { return value ? matrices.lookup(value)
 Matrix StepLowering::destination(Value value, Extent rows) {
   if (auto rounding = onlyUser<arith::TruncFOp>(value)) {
     done.insert(rounding);
-    return matrices[value] = matrices[rounding.getResult()] = destinationOf(rounding.getResult(), rows);
+    Matrix place = destinationOf(rounding.getResult(), rows);
+    matrices[rounding.getResult()] = place; // not in one expression: the second insertion may move the first
+    matrices[value] = place;
+    return place;
   }
   return matrices[value] = destinationOf(value, rows);
 }
