@@ -16,7 +16,13 @@ static Value returnedBy(Region &region, Value result) {
   return region.front().getTerminator()->getOperand(cast<OpResult>(result).getResultNumber());
 }
 
-BlockArgument samba::rowSource(Value value, llvm::function_ref<func::FuncOp(func::CallOp)> calleeOf) {
+Value samba::rowOperand(func::CallOp call, Value result) {
+  auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr());
+  BlockArgument source = callee ? rowSource(returnedBy(callee.getBody(), result)) : BlockArgument();
+  return source ? call.getOperand(source.getArgNumber()) : Value();
+}
+
+BlockArgument samba::rowSource(Value value) {
   auto hasRows = [](Value operand) {
     auto type = dyn_cast<RankedTensorType>(operand.getType());
     return type && type.getRank() > 0 && type.isDynamicDim(0);
@@ -33,9 +39,7 @@ BlockArgument samba::rowSource(Value value, llvm::function_ref<func::FuncOp(func
     if (auto kernel = dyn_cast<KernelOp>(op)) {
       value = returnedBy(kernel.getBody(), value);
     } else if (auto call = dyn_cast<func::CallOp>(op)) {
-      func::FuncOp callee = calleeOf(call);
-      BlockArgument inner = callee ? rowSource(returnedBy(callee.getBody(), value), calleeOf) : BlockArgument();
-      value = inner ? call.getOperand(inner.getArgNumber()) : Value();
+      value = rowOperand(call, value);
     } else if (auto gather = dyn_cast<GatherRowsOp>(op)) {
       value = gather.getRows();
     } else if (isa<RotaryTableOp>(op)) {

@@ -14,8 +14,11 @@ namespace samba {
 
 /// The argument of its function that has as many rows as the value: the first matrix that it is computed from, or the
 /// vector that selects them, through kernels and calls. Null if the value has one row for each token of the step,
-/// whatever the function is given. `calleeOf` finds the samba IR of a called function.
-mlir::BlockArgument rowSource(mlir::Value value, llvm::function_ref<mlir::func::FuncOp(mlir::func::CallOp)> calleeOf);
+/// whatever the function is given.
+mlir::BlockArgument rowSource(mlir::Value value);
+
+/// The operand of a call that has as many rows as its result; null as above. The called function is samba IR.
+mlir::Value rowOperand(mlir::func::CallOp call, mlir::Value result);
 
 } // namespace samba
 

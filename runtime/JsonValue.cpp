@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/JsonValue.h"
-#include "runtime/Error.h"
 
 #include <cmath>
 #include <limits>
@@ -17,11 +16,7 @@ using nlohmann::json;
 json samba::runtime::parseObject(const std::string &file, const std::string &what, std::string_view text) {
   json document;
   try {
-    document = json::parse(text, [&](int depth, json::parse_event_t, json &) {
-      if (depth > 64)
-        throw Error(SAMBA_ERROR_FORMAT, "'" + file + "': " + what + " is nested deeper than 64");
-      return true;
-    });
+    document = json::parse(text, limitDepth<json>("'" + file + "': " + what, SAMBA_ERROR_FORMAT));
   } catch (const json::parse_error &error) {
     throw Error(SAMBA_ERROR_FORMAT,
                 "'" + file + "': " + what + " is not JSON: error at byte " + std::to_string(error.byte));

@@ -16,16 +16,20 @@
 
 namespace samba::runtime {
 
-/// Parses text nested at most 64 deep, so that nothing that follows its nesting (copies, comparisons, writing it) goes
-/// too deep. What is not JSON is a discarded value. Throws Error of `status` with a message about `name`.
-template <typename Json>
-Json parseJson(std::string_view text, const std::string &name, samba_status status = SAMBA_ERROR_FORMAT) {
-  auto tooDeep = [&](int depth, typename Json::parse_event_t, Json &) {
+/// For a parser: throws Error of `status` with a message about `name` if text is nested more than 64 deep, so that
+/// nothing that follows its nesting (copies, comparisons, writing it) goes too deep.
+template <typename Json> typename Json::parser_callback_t limitDepth(std::string name, samba_status status) {
+  return [name = std::move(name), status](int depth, typename Json::parse_event_t, Json &) {
     if (depth > 64)
       throw Error(status, name + " is nested deeper than 64");
     return true;
   };
-  return Json::parse(text, tooDeep, /*allow_exceptions=*/false);
+}
+
+/// Parses text nested at most 64 deep. What is not JSON is a discarded value.
+template <typename Json>
+Json parseJson(std::string_view text, const std::string &name, samba_status status = SAMBA_ERROR_FORMAT) {
+  return Json::parse(text, limitDepth<Json>(name, status), /*allow_exceptions=*/false);
 }
 
 /// Parses an object, nested at most 64 deep. Throws SAMBA_ERROR_FORMAT; `file` and `what` ("the manifest") are for

@@ -61,17 +61,11 @@ static void removeEmptyRegistration() {
     ::unlink(fallback.c_str());
 }
 
-/// What OMP_NUM_THREADS asks for. The first call starts libomp.
-static int32_t defaultThreads() {
+Team::Team(int32_t threads) {
   removeEmptyRegistration();
-  int32_t threads = std::max(1, omp_get_max_threads());
+  int32_t asked = omp_get_max_threads(); // by OMP_NUM_THREADS; the first call starts libomp
   removeEmptyRegistration();
-  return threads;
-}
-
-Team::Team(int32_t threads) : wanted(defaultThreads()) {
-  if (threads > 0)
-    wanted = threads;
+  wanted = threads > 0 ? threads : std::max(1, asked);
   spins = wanted <= omp_get_num_procs() ? pollsBeforeSleep : 0;
 }
 

@@ -86,20 +86,11 @@ private:
     function.walk([&](func::CallOp call) {
       for (Value result : call.getResults())
         if (isRows(result))
-          if (BlockArgument source = rowSourceIn(call, result))
-            plan->rowsOfResults[result] = call.getOperand(source.getArgNumber());
+          if (Value operand = rowOperand(call, result))
+            plan->rowsOfResults[result] = operand;
     });
     plans[function] = std::move(*plan);
     return success();
-  }
-
-  /// The argument of the called function that has as many rows as a result of the call.
-  static BlockArgument rowSourceIn(func::CallOp call, Value result) {
-    auto calleeOf = [](func::CallOp call) {
-      return SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr());
-    };
-    Operation *end = calleeOf(call).getBody().front().getTerminator();
-    return rowSource(end->getOperand(cast<OpResult>(result).getResultNumber()), calleeOf);
   }
 
   llvm::DenseMap<func::FuncOp, ArenaPlan> plans;

@@ -40,9 +40,7 @@ int64_t rowsOf(mlir::Value value, ArrayRef<int64_t> argumentRows) {
   auto type = cast<RankedTensorType>(value.getType());
   if (!type.isDynamicDim(0))
     return type.getDimSize(0);
-  BlockArgument source = rowSource(value, [](func::CallOp call) {
-    return SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr());
-  });
+  BlockArgument source = rowSource(value);
   return source ? argumentRows[source.getArgNumber()] : *llvm::max_element(argumentRows);
 }
 

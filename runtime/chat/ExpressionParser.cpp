@@ -195,10 +195,7 @@ NodePtr ExpressionParser::postfix(NodePtr node) {
     } else if (take("[")) {
       node = subscript(std::move(node), place);
     } else if (isOperator("(")) {
-      NodePtr call = make(Node::Call, place);
-      call->parts.push_back(std::move(node));
-      arguments(*call);
-      node = finish(std::move(call));
+      node = call(std::move(node), place);
     } else {
       return node;
     }
@@ -225,6 +222,13 @@ NodePtr ExpressionParser::subscript(NodePtr node, Place place) {
     return make(Node::Index, place, "", std::move(node), std::move(limits[0]));
   return make(Node::Slice, place, "", std::move(node), std::move(limits[0]), std::move(limits[1]),
               std::move(limits[2]));
+}
+
+NodePtr ExpressionParser::call(NodePtr callee, Place place) {
+  NodePtr node = make(Node::Call, place);
+  node->parts.push_back(std::move(callee));
+  arguments(*node);
+  return finish(std::move(node));
 }
 
 void ExpressionParser::arguments(Node &node) {
@@ -268,10 +272,7 @@ NodePtr ExpressionParser::filters(NodePtr node, bool first) {
     } else if (node && takeName("is")) {
       node = test(std::move(node), place);
     } else if (node && isOperator("(")) {
-      NodePtr call = make(Node::Call, place);
-      call->parts.push_back(std::move(node));
-      arguments(*call);
-      node = finish(std::move(call));
+      node = call(std::move(node), place);
     } else {
       return node;
     }

@@ -134,6 +134,7 @@ protected:
   NodePtr postfix(NodePtr node);
   NodePtr subscript(NodePtr node, Place place);
   /// Adds what stands in brackets to a node that has its other parts.
+  NodePtr call(NodePtr callee, Place place);
   void arguments(Node &node);
   /// Filters and tests behind a value, which is null in a filter block. With `first`, a filter without "|" begins.
   NodePtr filters(NodePtr node, bool first = false);

@@ -59,10 +59,11 @@ public:
     uint64_t logitsBytes = static_cast<uint64_t>(rows * artefact.manifest().vocabSize) * sizeof(float);
     logitsBuffer = DeviceBuffer(context, logitsBytes, "logits");
     hostLogits = PinnedBuffer(context, logitsBytes, "logits");
-    if (argmax)
-      argmaxBuffer = DeviceBuffer(context, static_cast<uint64_t>(rows) * sizeof(int32_t), "chosen tokens");
-    if (argmax)
-      hostTokens = PinnedBuffer(context, static_cast<uint64_t>(rows) * sizeof(int32_t), "chosen tokens");
+    if (argmax) {
+      uint64_t tokenBytes = static_cast<uint64_t>(rows) * sizeof(int32_t);
+      argmaxBuffer = DeviceBuffer(context, tokenBytes, "chosen tokens");
+      hostTokens = PinnedBuffer(context, tokenBytes, "chosen tokens");
+    }
     for (const GpuProgram &program : gpu.programs)
       programs.push_back(prepare(program));
   }

@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/vgpu/Recording.h"
+#include "test/vgpu/CommandLine.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -45,42 +46,22 @@ struct Arguments {
   unsigned seconds = 20;
 };
 
-bool parse(int argc, char **argv, Arguments &to) {
-  for (int k = 1; k < argc; ++k) {
-    std::string word = argv[k];
-    size_t equals = word.find('=');
-    std::string name = word.substr(0, equals), value = equals == std::string::npos ? "" : word.substr(equals + 1);
-    if (name == "--mutants") {
-      to.mutants = value;
-    } else if (name == "--seeds") {
-      to.seeds.clear();
-      std::stringstream list(value);
-      for (std::string seed; std::getline(list, seed, ',');)
-        to.seeds.push_back(std::stoull(seed));
-    } else if (name == "--arch") {
-      to.arch = std::stoi(value);
-    } else if (name == "--seconds") {
-      to.seconds = static_cast<unsigned>(std::stoul(value));
-    } else if (word.substr(0, 2) == "--") {
-      return false;
-    } else if (to.ptx.empty()) {
-      to.ptx = word;
-    } else if (to.recording.empty()) {
-      to.recording = word;
-    } else {
-      return false;
-    }
+bool setOption(Arguments &to, const std::string &name, const std::string &value) {
+  if (name == "--mutants") {
+    to.mutants = value;
+  } else if (name == "--seeds") {
+    to.seeds.clear();
+    std::stringstream list(value);
+    for (std::string seed; std::getline(list, seed, ',');)
+      to.seeds.push_back(std::stoull(seed));
+  } else if (name == "--arch") {
+    to.arch = std::stoi(value);
+  } else if (name == "--seconds") {
+    to.seconds = static_cast<unsigned>(std::stoul(value));
+  } else {
+    return false;
   }
-  return !to.recording.empty();
-}
-
-std::string contents(const std::string &path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file)
-    throw Error(path + ": cannot be read");
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
+  return true;
 }
 
 enum class Fate { Survived, Killed, Invalid };
@@ -125,10 +106,7 @@ class Replay {
 public:
   explicit Replay(const Arguments &arguments)
       : arguments(arguments), source(linesOf(contents(arguments.ptx))), recording(arguments.recording) {
-    std::string text;
-    for (const std::string &line : source)
-      text += line + "\n";
-    kernels = Module::parse(text, arguments.arch)->kernels();
+    kernels = Module::parse(changed(nullptr), arguments.arch)->kernels();
     report = static_cast<Report *>(share(sizeof(Report)));
     if (!arguments.mutants.empty())
       mutants = readMutants(arguments.mutants, source.size());
@@ -286,11 +264,9 @@ private:
 int main(int argc, char **argv) {
   try {
     Arguments arguments;
-    if (!parse(argc, argv, arguments)) {
-      bool help = argc == 2 && std::string(argv[1]) == "--help";
-      fputs(usage, help ? stdout : stderr);
-      return help ? 0 : 1;
-    }
+    auto set = [&](const std::string &name, const std::string &value) { return setOption(arguments, name, value); };
+    if (auto status = parseCommandLine(argc, argv, usage, {&arguments.ptx, &arguments.recording}, set))
+      return *status;
     return Replay(arguments).run();
   } catch (const std::exception &error) {
     fprintf(stderr, "samba-vgpu-replay: %s\n", error.what());

@@ -15,7 +15,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/vgpu/TensorMap.h"
-#include "runtime/vgpu/Vgpu.h"
+#include "test/vgpu/CommandLine.h"
 
 #include <algorithm>
 #include <cmath>
@@ -23,7 +23,6 @@
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 using namespace samba::vgpu;
 using nlohmann::json;
@@ -47,46 +46,26 @@ const char *usage = "usage: samba-vgpu-run KERNELS.ptx LAUNCHES.json [options]\n
                     "  --no-check         no checks but those of addresses\n"
                     "Exit status: 0, 1 for errors, 2 for findings, 3 for differences.\n";
 
-bool parse(int argc, char **argv, Arguments &to) {
-  for (int k = 1; k < argc; ++k) {
-    std::string word = argv[k];
-    size_t equals = word.find('=');
-    std::string name = word.substr(0, equals), value = equals == std::string::npos ? "" : word.substr(equals + 1);
-    if (name == "--write")
-      to.write = value;
-    else if (name == "--compare")
-      to.compare = value;
-    else if (name == "--tolerance")
-      to.tolerance = std::stod(value);
-    else if (name == "--counters")
-      to.counters = value;
-    else if (name == "--seed")
-      to.options.seed = std::stoull(value);
-    else if (name == "--arch")
-      to.options.arch = std::stoi(value);
-    else if (name == "--watchdog")
-      to.options.watchdog = std::stoull(value);
-    else if (name == "--no-check")
-      to.options.check = false;
-    else if (word.substr(0, 2) == "--")
-      return false;
-    else if (to.ptx.empty())
-      to.ptx = word;
-    else if (to.launches.empty())
-      to.launches = word;
-    else
-      return false;
-  }
-  return !to.launches.empty();
-}
-
-std::string contents(const std::string &path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file)
-    throw Error(path + ": cannot be read");
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
+bool setOption(Arguments &to, const std::string &name, const std::string &value) {
+  if (name == "--write")
+    to.write = value;
+  else if (name == "--compare")
+    to.compare = value;
+  else if (name == "--tolerance")
+    to.tolerance = std::stod(value);
+  else if (name == "--counters")
+    to.counters = value;
+  else if (name == "--seed")
+    to.options.seed = std::stoull(value);
+  else if (name == "--arch")
+    to.options.arch = std::stoi(value);
+  else if (name == "--watchdog")
+    to.options.watchdog = std::stoull(value);
+  else if (name == "--no-check")
+    to.options.check = false;
+  else
+    return false;
+  return true;
 }
 
 struct Buffer {
@@ -235,11 +214,9 @@ int run(const Arguments &arguments) {
 int main(int argc, char **argv) {
   try {
     Arguments arguments;
-    if (!parse(argc, argv, arguments)) {
-      bool help = argc == 2 && std::string(argv[1]) == "--help";
-      fputs(usage, help ? stdout : stderr);
-      return help ? 0 : 1;
-    }
+    auto set = [&](const std::string &name, const std::string &value) { return setOption(arguments, name, value); };
+    if (auto status = parseCommandLine(argc, argv, usage, {&arguments.ptx, &arguments.launches}, set))
+      return *status;
     return run(arguments);
   } catch (const Fault &fault) {
     fprintf(stderr, "samba-vgpu-run: %s\n", fault.what());

@@ -107,7 +107,7 @@ class Run:
                 for line in filter(lambda line: line.endswith("\n"), file):
                     entry = json.loads(line)
                     self.fates[entry["key"]] = entry
-        self.recorded, self.lock = {}, threading.Lock()
+        self.recorded, self.unchanged, self.lock = {}, {}, threading.Lock()
         self.ptxas = shutil.which("ptxas") or shutil.which("/usr/local/cuda/bin/ptxas")
 
     def tool(self, name, *words, nice=0):
@@ -213,10 +213,13 @@ class Run:
         """Whether ptxas makes the same of a change, or nothing: then no GPU can tell."""
         with open(os.path.join(self.arguments.work, case.model, case.kernel + ".ptx")) as file:
             lines = file.read().split("\n")
-        unchanged = self.machine_code(case.arch, lines)
+        if (case.model, case.kernel) not in self.unchanged:
+            self.unchanged[case.model, case.kernel] = self.machine_code(case.arch, lines)
         lines[case.number - 1] = case.changed
         changed = self.machine_code(case.arch, lines)
-        return "invalid" if changed is None else "same code" if changed == unchanged else "survived"
+        if changed is None:
+            return "invalid"
+        return "same code" if changed == self.unchanged[case.model, case.kernel] else "survived"
 
     def run(self, cases):
         """First what is about synchronisation, then some changes of each kernel, then more of them, addresses first: the
