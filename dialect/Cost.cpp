@@ -137,9 +137,16 @@ OpCost SlidingWindowAttentionOp::getCost(const Workload &workload) {
 }
 
 OpCost CrossAttentionOp::getCost(const Workload &workload) {
-  // `tokens` are the selected ones, each at the end of what is there.
-  int64_t slots = getCapacity(), seen = std::min(slots, workload.context + 1);
-  int64_t scores = workload.tokens * seen * getNumHeads();
+  // The rows are the last ones of each segment, which has seen the context and what is before them.
+  int64_t slots = getCapacity(), visible = 0, slotsTouched = 0;
+  int64_t segments = std::max<int64_t>(workload.segments, 1), length = workload.tokens / segments;
+  forEachLength({workload.rows, segments, 0, 0}, [&](int64_t rows, int64_t count) {
+    int64_t before = workload.context + std::max<int64_t>(length - rows, 0);
+    visible += count * visibleKeys(rows, before, slots);
+    if (rows > 0)
+      slotsTouched += count * std::min(slots, before + rows);
+  });
+  int64_t scores = visible * getNumHeads();
   int64_t slotBytes = getKeyState().getType().getSizeInBytes() / slots;
-  return {scores * (2 * (getHeadDim() + getValueDim()) + 3), scores, 2 * workload.tokens * seen * slotBytes, 0};
+  return {scores * (2 * (getHeadDim() + getValueDim()) + 3), scores, 2 * slotsTouched * slotBytes, 0};
 }

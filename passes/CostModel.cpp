@@ -76,7 +76,7 @@ int64_t CostModel::rowsOf(Value value) const {
     if (auto argument = dyn_cast<BlockArgument>(value)) {
       auto kernel = dyn_cast<KernelOp>(argument.getOwner()->getParentOp());
       if (!kernel)
-        return workload.tokens;
+        return argumentRows.empty() ? workload.tokens : argumentRows[argument.getArgNumber()];
       value = kernel.getInputs()[argument.getArgNumber()];
       continue;
     }
@@ -127,11 +127,9 @@ KernelCost CostModel::costOfGroup(ArrayRef<Operation *> ops, Operation *whole) c
       if (isa<RankedTensorType>(operand.getType()) && !isInside(operand.getDefiningOp()))
         inputs.insert(operand);
     Workload own = workload;
-    for (Value result : op->getResults())
-      if (isActivation(result.getType())) {
-        own.tokens = rowsOf(result);
-        break;
-      }
+    auto rows = llvm::find_if(op->getResults(), [](Value result) { return isActivation(result.getType()); });
+    if (rows != op->result_end())
+      (isa<CrossAttentionOp>(op) ? own.rows : own.tokens) = rowsOf(*rows);
     OpCost opCost = getCost(op, own);
     cost.flops += opCost.flops;
     cost.exps += opCost.exps;
@@ -198,28 +196,72 @@ KernelCost CostModel::costOf(func::FuncOp function) const {
   return sum;
 }
 
-llvm::MapVector<func::FuncOp, int64_t> CostModel::callCounts(ModuleOp module) {
+std::vector<Calls> CostModel::callsOf(ModuleOp module) const {
   SymbolTable symbols(module);
-  llvm::MapVector<func::FuncOp, int64_t> counts;
-  llvm::DenseMap<func::FuncOp, SmallVector<func::FuncOp>> callers;
-  for (auto function : module.getOps<func::FuncOp>()) {
-    counts[function] = -1;
-    function.walk([&](func::CallOp call) {
-      if (auto callee = symbols.lookup<func::FuncOp>(call.getCallee()))
-        callers[callee].push_back(function);
-    });
-  }
-  std::function<int64_t(func::FuncOp)> countOf = [&](func::FuncOp function) {
-    int64_t known = counts[function];
-    if (known >= 0)
-      return known;
-    counts[function] = 1; // for a function on the way to itself
-    int64_t sum = function.isPublic() ? 1 : 0;
-    for (func::FuncOp caller : callers.lookup(function))
-      sum += countOf(caller);
-    return counts[function] = sum;
+  using Key = std::pair<func::FuncOp, SmallVector<int64_t>>;
+  struct Node {
+    std::map<size_t, int64_t> callees;
+    int64_t count = 0;
+    bool isOpen = true;
   };
+  std::vector<Key> keys;
+  std::vector<Node> nodes;
+  std::vector<size_t> finished; // callees before their callers
+
+  std::function<size_t(Key)> visit = [&](Key key) {
+    if (auto known = llvm::find(keys, key); known != keys.end())
+      return size_t(known - keys.begin());
+    size_t index = keys.size();
+    keys.push_back(key);
+    nodes.emplace_back();
+    CostModel inside(workload);
+    inside.argumentRows = key.second;
+    key.first.walk([&](func::CallOp call) {
+      auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
+      if (!callee)
+        return;
+      SmallVector<int64_t> rows;
+      for (Value operand : call.getOperands())
+        rows.push_back(isActivation(operand.getType()) ? inside.rowsOf(operand) : 0);
+      size_t called = visit({callee, rows});
+      if (!nodes[called].isOpen)
+        ++nodes[index].callees[called];
+    });
+    nodes[index].isOpen = false;
+    finished.push_back(index);
+    return index;
+  };
+  auto withAllTokens = [&](func::FuncOp function) {
+    SmallVector<int64_t> rows;
+    for (Type type : function.getArgumentTypes())
+      rows.push_back(isActivation(type) ? workload.tokens : 0);
+    return Key(function, rows);
+  };
+
   for (auto function : module.getOps<func::FuncOp>())
-    countOf(function);
-  return counts;
+    if (function.isPublic()) {
+      size_t index = visit(withAllTokens(function));
+      ++nodes[index].count;
+    }
+  for (size_t index : llvm::reverse(finished))
+    for (auto [called, times] : nodes[index].callees)
+      nodes[called].count += times * nodes[index].count;
+
+  std::vector<Calls> calls;
+  for (auto function : module.getOps<func::FuncOp>()) {
+    size_t before = calls.size();
+    auto add = [&](const Key &key, int64_t count) {
+      auto matrix = llvm::find_if(function.getArgumentTypes(), isActivation);
+      size_t at = matrix - function.getArgumentTypes().begin();
+      calls.push_back(
+          {function, count, at < key.second.size() ? key.second[at] : workload.tokens, CostModel(workload)});
+      calls.back().costs.argumentRows = key.second;
+    };
+    for (auto [key, node] : llvm::zip(keys, nodes))
+      if (key.first == function)
+        add(key, node.count);
+    if (calls.size() == before)
+      add(withAllTokens(function), 0);
+  }
+  return calls;
 }

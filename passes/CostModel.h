@@ -22,7 +22,6 @@
 #include "dialect/Samba.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
-#include "llvm/ADT/MapVector.h"
 
 namespace samba {
 
@@ -52,6 +51,8 @@ struct KernelCost {
   KernelCost &add(const KernelCost &other, int64_t count = 1);
 };
 
+struct Calls;
+
 class CostModel {
 public:
   explicit CostModel(const Workload &workload) : workload(workload) {}
@@ -66,9 +67,10 @@ public:
   /// Of one call, what it calls left out.
   KernelCost costOf(mlir::func::FuncOp function) const;
 
-  /// How often a step calls each function: a public one once, a private one as often as its callers do together. In the
-  /// order of the module; functions on the way to themselves count once.
-  static llvm::MapVector<mlir::func::FuncOp, int64_t> callCounts(mlir::ModuleOp module);
+  /// How often a step calls each function, and with how many rows: the layers that only work on the rows of logits are
+  /// entries of their own. A public function is called once, a private one as often as its callers do together; zero
+  /// times if nobody does. In the order of the module; a call on the way to itself is not counted.
+  std::vector<Calls> callsOf(mlir::ModuleOp module) const;
 
   const Workload &getWorkload() const { return workload; }
 
@@ -78,6 +80,15 @@ private:
   KernelCost costOfGroup(llvm::ArrayRef<mlir::Operation *> ops, mlir::Operation *whole) const;
 
   Workload workload;
+  llvm::SmallVector<int64_t> argumentRows; // of matrices among the function's arguments; empty: all tokens
+};
+
+/// Calls of a function that cost the same.
+struct Calls {
+  mlir::func::FuncOp function;
+  int64_t count;
+  int64_t rows;    // of the first matrix that the function is given
+  CostModel costs; // of what is in the function
 };
 
 /// Operations that read and write tensors, as opposed to those that only name, slice or show them.

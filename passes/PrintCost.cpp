@@ -55,8 +55,8 @@ private:
 
   /// What the table says, as remarks of the kind "analysis" for tools that collect them.
   void emitRemarks(const CostModel &model) {
-    for (auto &[function, count] : CostModel::callCounts(getOperation()))
-      for (auto &[op, cost] : model.kernelsOf(function))
+    for (auto &[function, count, rows, costs] : model.callsOf(getOperation()))
+      for (auto &[op, cost] : costs.kernelsOf(function))
         remark::analysis(op->getLoc(),
                          remark::RemarkOpts::name(getArgument()).category("samba-cost").function(function.getSymName()))
             << remark::metric("Kernel", kernelName(op)) << remark::metric("Calls", count)
@@ -78,13 +78,16 @@ private:
     llvm::outs() << llvm::formatv("{0,-36} {1,12} {2,12} {3,12} {4,14} {5,10} {6,8} {7,10}\n", "kernel", "activations",
                                   "weights", "state", "flops", "exps", "barriers", "time/us");
     KernelCost total;
-    for (auto &[function, count] : CostModel::callCounts(getOperation())) {
+    for (auto &[function, count, rows, costs] : model.callsOf(getOperation())) {
       if (function.isDeclaration())
         continue;
-      llvm::outs() << "@" << function.getSymName() << ", called " << count << (count == 1 ? " time\n" : " times\n");
-      for (auto &[op, cost] : model.kernelsOf(function))
+      llvm::outs() << "@" << function.getSymName() << ", called " << count << (count == 1 ? " time" : " times");
+      if (rows != w.tokens)
+        llvm::outs() << " with " << rows << (rows == 1 ? " row" : " rows");
+      llvm::outs() << "\n";
+      for (auto &[op, cost] : costs.kernelsOf(function))
         printLine("  " + kernelName(op), cost);
-      KernelCost sum = model.costOf(function);
+      KernelCost sum = costs.costOf(function);
       printLine("  one call", sum);
       total.add(sum, count);
     }
@@ -105,19 +108,20 @@ private:
   void printJson(const CostModel &model) {
     KernelCost total;
     llvm::json::Array functions;
-    for (auto &[function, count] : CostModel::callCounts(getOperation())) {
+    for (auto &[function, count, rows, costs] : model.callsOf(getOperation())) {
       if (function.isDeclaration())
         continue;
       llvm::json::Array kernels;
-      for (auto &[op, cost] : model.kernelsOf(function)) {
+      for (auto &[op, cost] : costs.kernelsOf(function)) {
         llvm::json::Object kernel = toJson(cost);
         kernel["name"] = llvm::json::fixUTF8(kernelName(op));
         kernels.push_back(std::move(kernel));
       }
-      KernelCost sum = model.costOf(function);
+      KernelCost sum = costs.costOf(function);
       llvm::json::Object entry = toJson(sum);
       entry["name"] = llvm::json::fixUTF8(function.getSymName());
       entry["calls"] = count;
+      entry["rows"] = rows;
       entry["kernels"] = std::move(kernels);
       functions.push_back(std::move(entry));
       total.add(sum, count);

@@ -32,11 +32,12 @@ func.func @differential_norm(%x: tensor<?x32xf32>, %l: tensor<16xf32>, %w: tenso
   return %0 : tensor<?x16xf32>
 }
 
-// One selected row of 8 lanes, as it comes and goes: 2*8*4, and three vectors of two entries. It sees the 10 keys before
-// and its own: 11*2 scores of 2*(4 + 4) + 3 flops and an exponential; 11 slots of 16 bytes of keys and of values, read.
+// One selected row of 8 lanes, as it comes and goes: 2*8*4, and three vectors of two entries. It is the last of the
+// step and sees the 10 keys before it and its 6: 16*2 scores of 2*(4 + 4) + 3 flops and an exponential; 16 slots of 16
+// bytes of keys and of values, read.
 // CHECK-LABEL: @cross_attention, called 1 time
 // CHECK-NEXT: gather_rows (in no kernel) 80 0 0 0 0 1
-// CHECK-NEXT: cross_attention (in no kernel) 112 0 352 418 22 1
+// CHECK-NEXT: cross_attention (in no kernel) 112 0 512 608 32 1
 func.func @cross_attention(%x: tensor<?x8xf32>, %rows: tensor<?xi64>, %s: tensor<?xi64>, %p: tensor<?xi64>,
     %key: !samba.state<1x64x4xf32>, %value: !samba.state<1x64x4xf32>)
     -> (tensor<?x8xf32>, !samba.state<1x64x4xf32>, !samba.state<1x64x4xf32>) {

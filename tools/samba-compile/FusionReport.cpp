@@ -179,8 +179,7 @@ private:
         << "<h2>Kernels after fusion</h2>\n<p class=\"soft\">Boxes are kernels of a decode step, with the operations "
            "that they keep inside; a thick border marks a fused one. Arrows carry what one token leaves for later "
            "kernels.</p>\n<div class=\"functions\">\n";
-    CostModel model(decode);
-    for (auto &[function, count] : CostModel::callCounts(fused)) {
+    for (auto &[function, count, rows, model] : CostModel(decode).callsOf(fused)) {
       if (function.isDeclaration())
         continue;
       stream << "<div class=\"function\"><h3>@" << escape(function.getSymName()) << " <span class=\"soft\">"
@@ -241,8 +240,8 @@ private:
 
   std::vector<Point> pointsOf(ModuleOp module, const CostModel &model, bool isFused) {
     std::vector<Point> points;
-    for (auto &[function, count] : CostModel::callCounts(module))
-      for (auto &[op, cost] : model.kernelsOf(function))
+    for (auto &[function, count, rows, costs] : model.callsOf(module))
+      for (auto &[op, cost] : costs.kernelsOf(function))
         if (cost.flops > 0 && cost.bytes() > 0) {
           auto kernel = dyn_cast<KernelOp>(op);
           points.push_back({kernel ? kernel.getName().str() : modelName(op).str(), cost, count, isFused});

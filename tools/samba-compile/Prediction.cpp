@@ -10,9 +10,8 @@
 using namespace samba;
 
 KernelCost samba::predictStep(mlir::ModuleOp module, const Workload &step) {
-  CostModel model(step);
   KernelCost sum;
-  for (auto &[function, count] : CostModel::callCounts(module))
-    sum.add(model.costOf(function), count);
+  for (auto &[function, count, rows, costs] : CostModel(step).callsOf(module))
+    sum.add(costs.costOf(function), count);
   return sum;
 }

@@ -184,9 +184,9 @@ private:
       if (Error failed = runPhase(phase, *module, phases))
         return failed;
     int64_t context = model.hasFullAttention() && options.context ? options.context : kContext;
-    CostModel costs(Workload{/*tokens=*/1, /*segments=*/1, context, /*rows=*/1});
+    CostModel model(Workload{/*tokens=*/1, /*segments=*/1, context, /*rows=*/1});
     KernelCost step;
-    for (auto &[function, count] : CostModel::callCounts(*module))
+    for (auto &[function, count, rows, costs] : model.callsOf(*module))
       step.add(costs.costOf(function), count);
     int64_t bytes = step.bytes();
     auto number = [&](StringRef attribute) {
