@@ -41,7 +41,7 @@ struct TensorRows {
 /// A weight of the model: its place in the module, and the rows of tensors that it is made of, one after another.
 struct WeightSpec {
   std::string role; // "in_proj.weight", "conv1d.bias", "A_log": what the block's builder asks for
-  llvm::SmallVector<TensorRows, 1> parts;
+  std::vector<TensorRows> parts; // whose moves do not throw: blocks and layers are moved, not copied, as they grow
 
   /// A weight that is one tensor.
   static WeightSpec of(llvm::StringRef role, llvm::StringRef tensor, llvm::ArrayRef<int64_t> shape);
