@@ -129,6 +129,7 @@ std::string besidePath(const std::string &path, const std::string &name) {
 
 Mapping mapWeights(const File &file, const char *name, const samba_section &section, bool verify) {
   Mapping mapping(file, section.offset, section.size);
+  mapping.adviseHugePages();
   if (verify || section.size <= Artefact::verifiedWeightsBytes)
     checkSum(file.path(), name, mapping, section);
   return mapping;

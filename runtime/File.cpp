@@ -77,6 +77,13 @@ Mapping::~Mapping() {
     ::munmap(base, mapped);
 }
 
+void Mapping::adviseHugePages() {
+#ifdef MADV_HUGEPAGE
+  if (base)
+    ::madvise(base, mapped, MADV_HUGEPAGE);
+#endif
+}
+
 void Mapping::swap(Mapping &other) noexcept {
   std::swap(base, other.base);
   std::swap(mapped, other.mapped);

@@ -54,6 +54,10 @@ public:
   }
   ~Mapping();
 
+  /// Asks the system for huge pages, which it has for files that lie right: generation walks through all weights, and
+  /// needs an address translation for each page.
+  void adviseHugePages();
+
   const char *data() const { return begin; }
   size_t size() const { return length; }
 

@@ -27,6 +27,9 @@ namespace {
 
 constexpr uint64_t kPage = 4096;
 
+/// Weights of so many bytes begin at a huge page: where the file grows by little, and they do not fit into a cache.
+constexpr uint64_t kHugeWeights = 16 * kHugePage;
+
 // The checksums of the checkpoint's files, computed beside the packing while their pages are in memory anyway.
 class SourceChecksums {
 public:
@@ -123,11 +126,14 @@ llvm::Expected<ArtefactSizes> samba::writeArtefact(llvm::StringRef path, Artefac
     section = {0, 0, checksum("")};
     if (!weights || weights->sizeInBytes() == 0)
       return llvm::Error::success();
-    section.offset = llvm::alignTo(at, kPage);
     section.size = weights->sizeInBytes();
+    bool huge = section.size >= kHugeWeights;
+    section.offset = llvm::alignTo(at, huge ? kHugePage : kPage);
     at = section.offset + section.size;
     if (llvm::Error error = target.reserve(at))
       return error;
+    if (huge)
+      target.useHugePages(section.offset, section.size);
     auto sink = [&](uint64_t offset, llvm::ArrayRef<uint8_t> bytes) {
       return target.write(section.offset + offset, bytes);
     };

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 using namespace samba;
@@ -88,6 +89,25 @@ llvm::Error OutputFile::reserve(uint64_t size) {
   if (result != 0 && (errno == EOPNOTSUPP || errno == ENOSYS))
     result = ftruncate(file->FD, off_t(size));
   return result == 0 ? llvm::Error::success() : failure(errno);
+}
+
+void OutputFile::useHugePages(uint64_t offset, uint64_t size) {
+#ifdef MADV_HUGEPAGE
+  // What is read through such a mapping comes into the cache in huge pages; it is zeros, for which no disk is needed.
+  // Writing itself makes them only where one write covers all of a page. In pieces, to map little at once.
+  for (uint64_t end = offset + size; offset < end; offset += 16 * kHugePage) {
+    size_t bytes = std::min(end - offset, 16 * kHugePage);
+    void *data = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file->FD, off_t(offset));
+    if (data == MAP_FAILED)
+      return;
+    bool advised = madvise(data, bytes, MADV_HUGEPAGE) == 0;
+    for (size_t at = 0; advised && at < bytes; at += kHugePage)
+      (void)*(static_cast<const volatile char *>(data) + at);
+    munmap(data, bytes);
+    if (!advised)
+      return;
+  }
+#endif
 }
 
 llvm::Error OutputFile::write(uint64_t offset, llvm::ArrayRef<uint8_t> bytes) {

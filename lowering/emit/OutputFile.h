@@ -29,6 +29,9 @@ private:
   sigset_t before;
 };
 
+/// What one entry of the higher page tables maps, on x86-64 and on AArch64 with pages of 4 KiB.
+constexpr uint64_t kHugePage = 2 << 20;
+
 /// A file that is written under a temporary name in its folder and gets its own name only by commit(). Without a
 /// commit it is removed: by the destructor, and on signals that end the process.
 class OutputFile {
@@ -41,6 +44,10 @@ public:
   const std::string &path() const { return name; }
   /// Makes room for that many bytes, all zero, so that a full disk is noticed early.
   llvm::Error reserve(uint64_t size);
+  /// Lets the page cache hold `size` bytes from `offset` on, which are reserved and not written yet, in huge pages
+  /// where the file system has them, at multiples of kHugePage. They stay so for those who map the file, until the
+  /// memory is needed for something else.
+  void useHugePages(uint64_t offset, uint64_t size);
   /// Safe to call from several threads, for different places.
   llvm::Error write(uint64_t offset, llvm::ArrayRef<uint8_t> bytes);
   llvm::Error write(uint64_t offset, llvm::StringRef bytes);

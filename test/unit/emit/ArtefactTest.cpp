@@ -289,6 +289,54 @@ TEST(Interface, RefusesWrongModules) {
             "probe 'p' has index 1, expected 0");
 }
 
+/// Where a model of one f32 vector of that many elements has its weights.
+uint64_t placeOfWeights(int64_t elements) {
+  TestContext context;
+  MemorySource source;
+  source.addFloats("v", {elements}, std::vector<float>(elements, 0.5f));
+  int64_t bytes = 4 * elements;
+  auto module = context.parse(
+      ("module attributes {samba.model = {}, samba.state_bytes = 0 : i64, samba.weight_bytes = " + llvm::Twine(bytes) +
+       " : i64, samba.arena_bytes_per_token = 64 : i64} { samba.weight @v "
+       "from \"v\" {offset = 0 : i64} : tensor<" +
+       llvm::Twine(elements) + "xf32> func.func @samba_step(%x: tensor<?x8xf32>) { return } }")
+          .str());
+  llvm::cantFail(recordInterface(*module));
+  auto packer = llvm::cantFail(WeightPacker::create(*module, source));
+  CpuTarget target;
+  Manifest manifest = llvm::cantFail(Manifest::create(*module, &target));
+  TemporaryFolder folder;
+  ArtefactContents contents{std::move(manifest), "code", &packer, source, {}, {}, std::nullopt};
+  EXPECT_FALSE(llvm::errorToBool(writeArtefact(folder.file("a.so"), std::move(contents), {}).takeError()));
+  std::string file = folder.read("a.so");
+  samba_section section = footerOf(file).weights;
+  std::string weights = sectionOf(file, section);
+  EXPECT_EQ(weights.size(), size_t(bytes));
+  EXPECT_EQ(std::memcmp(weights.data(), source.tensor("v").bytes.data(), weights.size()), 0);
+  return section.offset;
+}
+
+TEST(Weights, LargeOnesBeginAtAHugePage) {
+  EXPECT_EQ(placeOfWeights(1 << 20), 4096u); // 4 MiB
+  EXPECT_EQ(placeOfWeights(9 << 20), 2u << 20);
+}
+
+TEST(OutputFile, HugePagesChangeNoByte) {
+  TemporaryFolder folder;
+  constexpr size_t kSize = (5 << 20) + 77, kFrom = 2 << 20;
+  std::string expected(kSize, '\0');
+  auto file = OutputFile::create(folder.file("out"));
+  ASSERT_TRUE(bool(file));
+  ASSERT_FALSE(llvm::errorToBool(file->write(0, "before")));
+  ASSERT_FALSE(llvm::errorToBool(file->reserve(kSize)));
+  file->useHugePages(kFrom, kSize - kFrom);
+  ASSERT_FALSE(llvm::errorToBool(file->write(kFrom + 4097, "inside")));
+  ASSERT_FALSE(llvm::errorToBool(file->write(kSize - 3, "end")));
+  ASSERT_FALSE(llvm::errorToBool(file->commit()));
+  expected.replace(0, 6, "before").replace(kFrom + 4097, 6, "inside").replace(kSize - 3, 3, "end");
+  EXPECT_TRUE(folder.read("out") == expected);
+}
+
 TEST(OutputFile, SignalsRemoveIt) {
   for (int signal : {SIGINT, SIGTERM, SIGHUP}) {
     TemporaryFolder folder;
