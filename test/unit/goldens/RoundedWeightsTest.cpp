@@ -12,6 +12,8 @@
 
 #include "dialect/Numerics.h"
 #include "dialect/Samba.h"
+#include "mlir/Pass/PassManager.h"
+#include "passes/Passes.h"
 #include "test/unit/goldens/Ways.h"
 
 using namespace samba;
@@ -29,6 +31,17 @@ void roundWeights(mlir::ModuleOp module) {
     count += 1;
   });
   EXPECT_GT(count, 0u);
+}
+
+template <int64_t kBits> void narrow(mlir::ModuleOp module) {
+  mlir::PassManager pm(module.getContext());
+  pm.addPass(createSambaQuantizeKv({kBits == 8 ? "int8" : "bf16"}));
+  EXPECT_TRUE(mlir::succeeded(pm.run(module)));
+}
+
+template <int64_t kBits> void narrowAndRound(mlir::ModuleOp module) {
+  narrow<kBits>(module);
+  roundWeights(module);
 }
 
 class RoundedWeights : public testing::TestWithParam<const char *> {};
@@ -58,6 +71,46 @@ TEST_P(RoundedWeights, InEveryWay) {
     expectWay("in a ragged batch", logitsInARaggedBatch(model, tokens));
   }
 }
+
+// With keys and values in a ring of a narrower type: the two roundings are one after the other. Measured (logits, in
+// norm): the rounding of weights moves them by 0.0011 to 0.0042, and compiled code is up to 0.00052 away from the
+// interpreter, where a key or a weight falls on the other side.
+using Prepare = void (*)(mlir::ModuleOp);
+class RoundedWeightsOfARing : public testing::TestWithParam<std::tuple<const char *, std::pair<Prepare, Prepare>>> {};
+
+TEST_P(RoundedWeightsOfARing, InEveryWay) {
+  auto &[name, prepare] = GetParam();
+  std::string path = std::string(SAMBA_GOLDENS "/") + name;
+  TensorFile golden = take(TensorFile::open(path + "/golden.safetensors"));
+  Tokens tokens = take(golden.integers("tokens")).data;
+  Model unrounded(path, "model.safetensors", exact.create, prepare.first);
+  Model reference(path, "model.safetensors", exact.create, prepare.second);
+  Rows expected = logitsAtOnce(reference, tokens);
+  double change = relativeNorm(expected, logitsAtOnce(unrounded, tokens));
+  EXPECT_GT(change, 1e-5);
+  EXPECT_LT(change, 0.01);
+  EXPECT_EQ(relativeNorm(logitsInChunks(reference, tokens), expected), 0);
+  for (const EngineKind *engine : {&native, &baseline}) {
+    SCOPED_TRACE(engine->name);
+    Model model(path, "model.safetensors", engine->create, prepare.second);
+    auto expectWay = [&](const char *name, const Rows &logits) {
+      EXPECT_LE(relativeNorm(logits, expected), 0.001) << name;
+      EXPECT_LE(relativeNorm(rowsOf(logits, 0, 1), rowsOf(expected, 0, 1)), 1e-5) << name;
+    };
+    expectWay("at once", logitsAtOnce(model, tokens));
+    expectWay("step by step", logitsByStep(model, tokens));
+    expectWay("in a ragged batch", logitsInARaggedBatch(model, tokens));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Tiny, RoundedWeightsOfARing,
+                         testing::Combine(testing::Values("tiny-a", "tiny-b"),
+                                          testing::Values(std::pair<Prepare, Prepare>{narrow<16>, narrowAndRound<16>},
+                                                          std::pair<Prepare, Prepare>{narrow<8>, narrowAndRound<8>})),
+                         [](const auto &info) {
+                           return std::string(std::get<0>(info.param) + 5) +
+                                  (std::get<1>(info.param).first == narrow<8> ? "_int8" : "_bf16");
+                         });
 
 INSTANTIATE_TEST_SUITE_P(Tiny, RoundedWeights, testing::Values("tiny-a", "tiny-b", "tiny-phi4flash"),
                          [](const auto &info) { return std::string(info.param + 5); });
