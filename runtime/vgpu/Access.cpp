@@ -84,7 +84,7 @@ static void checkAlignment(Warp &warp, const Instruction &i, unsigned lane, cons
 }
 
 uint8_t *samba::vgpu::globalPointer(Warp &warp, const Instruction &i, unsigned lane, uint64_t address, uint32_t bytes,
-                                    Use use, uint32_t alignment) {
+                                    Use use, uint32_t alignment, Sharing sharing) {
   Block &block = *warp.block;
   Allocation *allocation = block.recent;
   if (!allocation || !allocation->contains(address, bytes)) {
@@ -101,7 +101,8 @@ uint8_t *samba::vgpu::globalPointer(Warp &warp, const Instruction &i, unsigned l
   if (use != Use::Read && allocation->readOnly)
     fault(warp, i, "read-only", "write to constant '" + allocation->name + "'", static_cast<int>(lane));
   if (block.context.globalRaces)
-    block.checkBlocks(warp, i, lane, *allocation, offset, bytes, use != Use::Read);
+    block.checkTraces(warp, i, {block.state(warp).id, sharing.together ? everyLane : lane}, lane, *allocation, offset,
+                      bytes, use != Use::Read, sharing.value);
   if (!allocation->written.empty())
     block.checkWritten(warp, i, lane, *allocation, offset, bytes, use != Use::Write, use != Use::Read);
   return allocation->data + offset;
@@ -136,14 +137,21 @@ uint8_t *samba::vgpu::globalPointer(Warp &warp, const Instruction &i, unsigned l
 }
 
 [[gnu::noinline]] static void explainOrder(Warp &warp, const Instruction &i, unsigned lane, uint64_t address,
-                                           uint32_t bytes, Use use, Shadow::Problem problem, unsigned other) {
+                                           uint32_t bytes, Use use, Shadow::Problem problem, Accessor by,
+                                           Accessor other) {
   std::string what = std::string("shared ") + verb(use) + " of byte " + warp.block->sharedName(address) + " by " +
                      std::to_string(bytes) + " bytes";
   if (problem == Shadow::Unwritten)
     fault(warp, i, "uninitialised", what + ", which nothing has written", static_cast<int>(lane));
+  std::string before =
+      problem == Shadow::WriteAfterRead ? " is not ordered after the read by " : " is not ordered after the write by ";
+  if (other.warp == by.warp)
+    fault(warp, i, "race-of-lanes",
+          what + " for " + nameOfLane(by.lane) + before + nameOfLane(other.lane) + " of the same warp, number " +
+              std::to_string(by.warp),
+          static_cast<int>(lane));
   fault(warp, i, "race",
-        what + " is not ordered after the " + (problem == Shadow::WriteAfterRead ? "read" : "write") + " by " +
-            (other == asyncAgent ? "an asynchronous copy" : "warp " + std::to_string(other)),
+        what + before + (other.warp == asyncAgent ? "an asynchronous copy" : "warp " + std::to_string(other.warp)),
         static_cast<int>(lane));
 }
 
@@ -156,21 +164,23 @@ void samba::vgpu::checkAsyncReads(Warp &warp, const Instruction &i, unsigned lan
             static_cast<int>(lane));
 }
 
-const uint8_t *samba::vgpu::asyncSource(Warp &warp, const Instruction &i, uint64_t address, uint32_t bytes) {
+const uint8_t *samba::vgpu::asyncSource(Warp &warp, const Instruction &i, unsigned reader, uint64_t address,
+                                        uint32_t bytes) {
   Block &block = *warp.block;
   Shadow &shared = block.shared;
-  unsigned lane = static_cast<unsigned>(__builtin_ctz(warp.active));
+  unsigned lane = reader == everyLane ? static_cast<unsigned>(__builtin_ctz(warp.active)) : reader;
   if (address >= shared.data.size() || bytes > shared.data.size() - address || !shared.plain(address, bytes))
     explainShared(warp, i, lane, address, bytes, Use::Read);
   if (!block.context.checking)
     return shared.data.data() + address;
   unsigned self = block.state(warp).id;
+  Accessor by{self, reader};
   for (uint32_t at = static_cast<uint32_t>(address); at < address + bytes; ++at) {
     uint32_t epoch = shared.writer[at], agent = epoch >> clockBits;
     if ((epoch & clockMask) < shared.start)
-      explainOrder(warp, i, lane, at, 1, Use::Read, Shadow::Unwritten, 0);
-    if (!shared.ordered(self, epoch))
-      explainOrder(warp, i, lane, at, 1, Use::Read, Shadow::ReadAfterWrite, agent);
+      explainOrder(warp, i, lane, at, 1, Use::Read, Shadow::Unwritten, by, {});
+    if (!shared.ordered(by, at))
+      explainOrder(warp, i, lane, at, 1, Use::Read, Shadow::ReadAfterWrite, by, shared.writerOf(by, at));
     if (agent != asyncAgent && shared.clocks[self].fenced[agent] < (epoch & clockMask))
       fault(warp, i, "fence",
             "asynchronous read of byte " + block.sharedName(at) + ", written by warp " + std::to_string(agent) +
@@ -180,7 +190,7 @@ const uint8_t *samba::vgpu::asyncSource(Warp &warp, const Instruction &i, uint64
 }
 
 uint8_t *samba::vgpu::sharedPointer(Warp &warp, const Instruction &i, unsigned lane, uint64_t address, uint32_t bytes,
-                                    Use use, uint32_t alignment) {
+                                    Use use, uint32_t alignment, Sharing sharing) {
   Block &block = *warp.block;
   Shadow &shared = block.shared;
   if (address >= shared.data.size() || bytes > shared.data.size() - address || !shared.plain(address, bytes))
@@ -191,22 +201,22 @@ uint8_t *samba::vgpu::sharedPointer(Warp &warp, const Instruction &i, unsigned l
     return shared.data.data() + address;
   if (use != Use::Read && !block.asyncReads.empty())
     checkAsyncReads(warp, i, lane, address, bytes);
-  unsigned self = block.state(warp).id, other = 0;
+  Accessor by{block.state(warp).id, sharing.together ? everyLane : lane}, other{};
   uint32_t at = static_cast<uint32_t>(address);
-  Shadow::Problem problem = use == Use::Read    ? shared.read(self, at, bytes, other)
-                            : use == Use::Write ? shared.write(self, at, bytes, other)
-                                                : shared.atomic(self, at, bytes, other);
+  Shadow::Problem problem = use == Use::Read    ? shared.read(by, at, bytes, other)
+                            : use == Use::Write ? shared.write(by, at, bytes, sharing.value, other)
+                                                : shared.atomic(by, at, bytes, other);
   if (problem != Shadow::None)
-    explainOrder(warp, i, lane, address, bytes, use, problem, other);
+    explainOrder(warp, i, lane, address, bytes, use, problem, by, other);
   return shared.data.data() + address;
 }
 
 uint8_t *samba::vgpu::pointer(Warp &warp, const Instruction &i, unsigned lane, Space space, uint64_t address,
-                              uint32_t bytes, Use use) {
+                              uint32_t bytes, Use use, Sharing sharing) {
   Block &block = *warp.block;
   switch (resolve(space, address)) {
   case Space::Shared:
-    return sharedPointer(warp, i, lane, address, bytes, use, bytes);
+    return sharedPointer(warp, i, lane, address, bytes, use, bytes, sharing);
   case Space::Local: {
     std::vector<uint8_t> &local = block.state(warp).local;
     uint32_t size = block.kernel.localBytes;
@@ -234,7 +244,7 @@ uint8_t *samba::vgpu::pointer(Warp &warp, const Instruction &i, unsigned lane, S
     return const_cast<uint8_t *>(parameters.data()) + address;
   }
   default:
-    return globalPointer(warp, i, lane, address, bytes, use, bytes);
+    return globalPointer(warp, i, lane, address, bytes, use, bytes, sharing);
   }
 }
 

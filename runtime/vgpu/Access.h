@@ -24,16 +24,23 @@ void addressesOf(Warp &warp, const Instruction &i, uint64_t (&addresses)[lanes])
 /// The space that a generic address lies in; takes the window off the address.
 ptx::Space resolve(ptx::Space space, uint64_t &address);
 
+/// What accesses of lanes need that are not for the lane alone.
+struct Sharing {
+  const uint8_t *value = nullptr; // that will be written, if known
+  bool together = false;          // for all lanes of the warp: only messages name the one
+};
+
 /// Where a lane's bytes are. Checks bounds, alignment, races and reads before writes.
 uint8_t *pointer(Warp &warp, const Instruction &i, unsigned lane, ptx::Space space, uint64_t address, uint32_t bytes,
-                 Use use);
+                 Use use, Sharing sharing = {});
 uint8_t *globalPointer(Warp &warp, const Instruction &i, unsigned lane, uint64_t address, uint32_t bytes, Use use,
-                       uint32_t alignment);
+                       uint32_t alignment, Sharing sharing = {});
 uint8_t *sharedPointer(Warp &warp, const Instruction &i, unsigned lane, uint64_t address, uint32_t bytes, Use use,
-                       uint32_t alignment);
+                       uint32_t alignment, Sharing sharing = {});
 
-/// Where the asynchronous proxy reads on behalf of the warp: the bytes must be written, known to the warp, and fenced.
-const uint8_t *asyncSource(Warp &warp, const Instruction &i, uint64_t address, uint32_t bytes);
+/// Where the asynchronous proxy reads on behalf of a lane, or of all: the bytes must be written, known to it, and
+/// fenced.
+const uint8_t *asyncSource(Warp &warp, const Instruction &i, unsigned lane, uint64_t address, uint32_t bytes);
 /// Throws if an asynchronous read of the bytes is under way.
 void checkAsyncReads(Warp &warp, const Instruction &i, unsigned lane, uint64_t address, uint32_t bytes);
 

@@ -30,6 +30,7 @@ void samba::vgpu::finishCopies(WarpState &warp, uint32_t mask, uint32_t newer) {
     for (uint32_t k = copy.to; k < copy.to + copy.bytes; ++k) {
       shared.state[k] &= static_cast<uint8_t>(~(Shadow::Pending | Shadow::ByAtomic));
       shared.writer[k] = epoch;
+      shared.writerLanes[k] = 1u << copy.lane; // a wait is for the lane's own copies
     }
     return true;
   };

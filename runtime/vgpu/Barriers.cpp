@@ -16,7 +16,7 @@ void Block::releaseBarrier(uint32_t number) {
   for (uint32_t w : barrier.waiting) {
     WarpState &warp = warps[w];
     shared.clocks[w].join(barrier.clock);
-    ++shared.clocks[w].of[w];
+    shared.meet(w, allLanes, allLanes);
     warp.state = WarpState::Ready;
   }
   barrier = {};

@@ -90,23 +90,55 @@ void Block::checkWritten(Warp &warp, const Instruction &i, unsigned lane, Alloca
   }
 }
 
-void Block::checkBlocks(Warp &warp, const Instruction &i, unsigned lane, Allocation &allocation, uint64_t offset,
-                        uint32_t bytes, bool writes) {
+std::string samba::vgpu::nameOfLane(unsigned lane) {
+  return lane == everyLane ? "all lanes" : "lane " + std::to_string(lane);
+}
+
+void Block::checkTraces(Warp &warp, const Instruction &i, Accessor by, unsigned lane, Allocation &allocation,
+                        uint64_t offset, uint32_t bytes, bool writes, const uint8_t *value) {
   constexpr uint32_t many = UINT32_MAX;
+  uint32_t epoch = shared.epochOf(by.warp), lanes = by.lane == everyLane ? 0 : 1u << by.lane;
+  auto race = [&](uint64_t at, const char *check, const std::string &other) {
+    fault(warp, i, check,
+          std::string("global ") + (writes ? "write" : "read") + " of byte " + std::to_string(at) + " of '" +
+              allocation.name + "'" + other,
+          static_cast<int>(lane));
+  };
+  auto unordered = [&](uint64_t at, const char *before, uint32_t epoch, uint32_t lanes) {
+    Accessor other = shared.accessorOf(by, epoch, lanes);
+    race(at, other.warp == by.warp ? "race-of-lanes" : "race",
+         (other.warp == by.warp ? " for " + nameOfLane(by.lane) : "") + " is not ordered after the " + before + " by " +
+             (other.warp == by.warp ? nameOfLane(other.lane) + " of the same warp, number " + std::to_string(by.warp)
+                                    : "warp " + std::to_string(other.warp)));
+  };
   for (uint64_t at = offset; at < offset + bytes; ++at) {
-    uint32_t &writer = allocation.writerBlock[at], &reader = allocation.readerBlock[at];
-    bool afterWrite = writer && writer != number, afterRead = writes && reader && reader != number;
-    if (afterWrite || afterRead)
-      fault(warp, i, "race-of-blocks",
-            std::string("global ") + (writes ? "write" : "read") + " of byte " + std::to_string(at) + " of '" +
-                allocation.name + "', which " +
-                (afterWrite ? "block number " + std::to_string(writer - 1) + " writes" : "another block reads") +
-                " in the same launch",
-            static_cast<int>(lane));
-    if (writes)
-      writer = number;
-    else
-      reader = reader && reader != number ? many : number;
+    Allocation::Trace &trace = allocation.traces[at];
+    if (trace.writerBlock && trace.writerBlock != number)
+      race(at, "race-of-blocks",
+           ", which block number " + std::to_string(trace.writerBlock - 1) + " writes in the same launch");
+    if (writes && trace.readerBlock && trace.readerBlock != number)
+      race(at, "race-of-blocks", ", which another block reads in the same launch");
+    uint32_t together = 0;
+    if (trace.writerBlock &&
+        !shared.ordered(by, trace.writer, trace.writerLanes, writes ? Shadow::Each : Shadow::Any)) {
+      bool equal = trace.writer >> clockBits == by.warp && value && allocation.data[at] == value[at - offset];
+      if (!equal)
+        unordered(at, "write", trace.writer, trace.writerLanes);
+      together = trace.writerLanes;
+    }
+    if (writes && trace.readerBlock && !shared.ordered(by, trace.reader, trace.readerLanes, Shadow::Each))
+      unordered(at, "read", trace.reader, trace.readerLanes);
+    if (writes) {
+      trace.writerBlock = number;
+      trace.writer = epoch;
+      trace.writerLanes = lanes | together;
+      continue;
+    }
+    // Of several warps that read one is remembered.
+    trace.readerBlock = trace.readerBlock && trace.readerBlock != number ? many : number;
+    bool more = trace.reader >> clockBits == by.warp && (trace.reader & clockMask) > shared.laneOrders[by.warp].all;
+    trace.readerLanes = (by.lane == everyLane ? allLanes : lanes) | (more ? trace.readerLanes : 0);
+    trace.reader = epoch;
   }
 }
 

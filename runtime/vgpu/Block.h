@@ -137,9 +137,10 @@ struct Block {
   /// Of memory that tracks what was written.
   void checkWritten(Warp &warp, const Instruction &i, unsigned lane, Allocation &allocation, uint64_t offset,
                     uint32_t bytes, bool reads, bool writes);
-  /// Whether another block of the launch touches the same bytes, one of them writing.
-  void checkBlocks(Warp &warp, const Instruction &i, unsigned lane, Allocation &allocation, uint64_t offset,
-                   uint32_t bytes, bool writes);
+  /// Whether another block of the launch touches the same bytes, or unordered another warp or lane of this one, one of
+  /// them writing. Several lanes may write the same value, if it is known.
+  void checkTraces(Warp &warp, const Instruction &i, Accessor by, unsigned lane, Allocation &allocation,
+                   uint64_t offset, uint32_t bytes, bool writes, const uint8_t *value);
   void releaseBarrier(uint32_t number);
   /// Ends the reads of an operation.
   void endReads(uint64_t operation);
@@ -152,6 +153,9 @@ private:
   void exit(WarpState &warp, uint32_t mask, const Instruction &i);
   [[noreturn]] void deadlock();
 };
+
+/// "lane 5", for messages; "all lanes" for an instruction of the whole warp.
+std::string nameOfLane(unsigned lane);
 
 /// Throws Fault for a lane of the warp (the first active one if `lane` is negative).
 [[noreturn]] void fault(Warp &warp, const Instruction &i, const char *check, const std::string &message, int lane = -1);

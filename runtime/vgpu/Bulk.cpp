@@ -185,7 +185,7 @@ void copy(Warp &w, const Instruction &i) {
     if (store) {
       uint64_t operation = ++block.operations;
       for (const Piece &piece : pieces) {
-        std::memcpy(data.data() + filled, asyncSource(w, i, piece.shared, piece.bytes), piece.bytes);
+        std::memcpy(data.data() + filled, asyncSource(w, i, lane, piece.shared, piece.bytes), piece.bytes);
         filled += piece.bytes;
       }
       block.asyncReads.push_back(

@@ -164,7 +164,7 @@ void Executor::run(const Launch &launch) {
   context.globalRaces = state->options.globalRaces && !kernel.ordered;
   for (const auto &entry : state->memory.allocations())
     if (context.globalRaces)
-      Memory::startBlocks(*entry.second);
+      Memory::startTraces(*entry.second);
   for (const Kernel::Relocation &relocation : kernel.relocations) {
     uint64_t value = variables[relocation.variable] + static_cast<uint64_t>(relocation.addend);
     for (unsigned lane = 0; lane < lanes; ++lane)

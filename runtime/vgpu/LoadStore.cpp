@@ -130,9 +130,10 @@ template <typename T> void store(Warp &w, const Instruction &i) {
   } else
     for (uint32_t rest = w.active; rest; rest &= rest - 1) {
       unsigned lane = static_cast<unsigned>(__builtin_ctz(rest));
-      uint8_t *to = pointer(w, i, lane, space, addresses[lane], bytes, Use::Write);
+      uint8_t value[32];
       for (unsigned k = 0; k < i.count; ++k)
-        std::memcpy(to + k * sizeof(T), w.file + more[k] + lane * sizeof(T), sizeof(T));
+        std::memcpy(value + k * sizeof(T), w.file + more[k] + lane * sizeof(T), sizeof(T));
+      std::memcpy(pointer(w, i, lane, space, addresses[lane], bytes, Use::Write, {value}), value, bytes);
     }
   count(w, i, addresses, counted, bytes, true);
 }

@@ -40,7 +40,7 @@ template <bool trans, bool store> void matrices(Warp &w, const Instruction &i) {
       uint64_t address = addresses[lane];
       if (resolve(spaceOf(i), address) != Space::Shared)
         fault(w, i, "out-of-bounds", "a row is not in shared memory", static_cast<int>(lane));
-      rows[row] = sharedPointer(w, i, lane, address, 16, store ? Use::Write : Use::Read, 16);
+      rows[row] = sharedPointer(w, i, lane, address, 16, store ? Use::Write : Use::Read, 16, {nullptr, true});
     }
     if (!trans) {
       for (unsigned lane = 0; lane < lanes; ++lane) {

@@ -28,11 +28,16 @@ Mbarrier &samba::vgpu::mbarrierAt(Warp &w, const Instruction &i, unsigned lane, 
   if (address > UINT32_MAX || found == block.mbarriers.end())
     fault(w, i, "mbarrier", "no mbarrier has been initialised at shared address " + std::to_string(address),
           static_cast<int>(lane));
-  if (block.context.checking && !block.shared.ordered(block.state(w).id, found->second.epoch))
-    fault(w, i, "race",
+  Accessor self{block.state(w).id, lane};
+  if (block.context.checking && !block.shared.ordered(self, static_cast<uint32_t>(address))) {
+    Accessor by = block.shared.writerOf(self, static_cast<uint32_t>(address));
+    bool same = by.warp == self.warp;
+    fault(w, i, same ? "race-of-lanes" : "race",
           "the use of the mbarrier at byte " + block.sharedName(address) +
-              " is not ordered after its initialisation by warp " + std::to_string(found->second.epoch >> clockBits),
+              " is not ordered after its initialisation by " +
+              (same ? nameOfLane(by.lane) + " of the same warp" : "warp " + std::to_string(by.warp)),
           static_cast<int>(lane));
+  }
   return found->second;
 }
 
@@ -175,10 +180,16 @@ void test(Warp &w, const Instruction &i) {
     warp.state = WarpState::AtMbarrier;
     return;
   }
-  for (uint32_t rest = done; rest; rest &= rest - 1) {
+  for (uint32_t rest = done, same; rest; rest &= ~same) {
     uint64_t address = addresses[__builtin_ctz(rest)];
+    same = 0;
+    for (uint32_t others = rest; others; others &= others - 1)
+      if (addresses[__builtin_ctz(others)] == address)
+        same |= others & -others;
     resolve(spaceOf(i), address);
-    block.shared.clocks[warp.id].join(block.mbarriers.at(static_cast<uint32_t>(address)).completed);
+    const Clock &completed = block.mbarriers.at(static_cast<uint32_t>(address)).completed;
+    block.shared.clocks[warp.id].join(completed);
+    block.shared.learn(warp.id, same, warp.present & ~warp.exited, completed.of[warp.id]);
   }
   w.predicate(i.d) = (w.predicate(i.d) & ~w.active) | done;
   warp.yield = done != w.active;

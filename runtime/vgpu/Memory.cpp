@@ -21,8 +21,8 @@ Memory::~Memory() = default;
 Allocation::~Allocation() {
   if (data)
     munmap(data, bytes + 1);
-  if (writerBlock)
-    munmap(writerBlock, bytes * 8 + 1);
+  if (traces)
+    munmap(traces, bytes * sizeof(Trace) + 1);
 }
 
 // Untouched pages cost nothing, and fresh ones are zero.
@@ -33,13 +33,12 @@ static void *map(uint64_t bytes) {
   return data;
 }
 
-void Memory::startBlocks(Allocation &allocation) {
-  if (allocation.writerBlock) {
-    madvise(allocation.writerBlock, allocation.bytes * 8 + 1, MADV_DONTNEED);
-    return;
-  }
-  allocation.writerBlock = static_cast<uint32_t *>(map(allocation.bytes * 8 + 1));
-  allocation.readerBlock = allocation.writerBlock + allocation.bytes;
+void Memory::startTraces(Allocation &allocation) {
+  uint64_t bytes = allocation.bytes * sizeof(Allocation::Trace) + 1;
+  if (allocation.traces)
+    madvise(allocation.traces, bytes, MADV_DONTNEED);
+  else
+    allocation.traces = static_cast<Allocation::Trace *>(map(bytes));
 }
 
 uint64_t Memory::allocate(uint64_t bytes, std::string name, uint64_t align, bool track) {

@@ -40,9 +40,12 @@ struct Allocation {
   bool readOnly = false;
   std::vector<uint8_t> written; // a bit for each byte; empty unless reads before writes are tracked
 
-  /// For races between blocks: of each byte the block that wrote it and the one that read it, plus 1. Null if not
-  /// looked for so far.
-  uint32_t *writerBlock = nullptr, *readerBlock = nullptr;
+  /// For races on global memory: who has last written and read a byte, with the numbers of blocks plus 1, and epoch and
+  /// lanes as in a Shadow.
+  struct Trace {
+    uint32_t writerBlock, writer, writerLanes, readerBlock, reader, readerLanes;
+  };
+  Trace *traces = nullptr; // null if not looked for so far
 
   /// Sectors of 32 bytes that the current launch has read and written, a bit each.
   std::unique_ptr<std::atomic<uint64_t>[]> readSectors, writtenSectors;
@@ -78,8 +81,8 @@ public:
   /// "4 bytes past the end of 'weights' (1024 bytes)", of an address that lies in no allocation.
   std::string describe(uint64_t address, uint64_t bytes) const;
 
-  /// Makes an allocation remember which blocks access it, or forget what it remembers.
-  static void startBlocks(Allocation &allocation);
+  /// Makes an allocation remember who accesses it, or forget what it remembers.
+  static void startTraces(Allocation &allocation);
 
   uint64_t used() const { return inUse; }
   uint64_t total() const { return capacity; }

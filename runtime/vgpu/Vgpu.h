@@ -32,7 +32,7 @@ struct Options {
   uint64_t seed = 0; // chooses the order in which the warps of a block run
   bool check = true; // races, reads before writes and waits; addresses are always checked
   bool counters = true;
-  bool globalRaces = false;              // blocks of one launch that touch the same global bytes, one of them writing
+  bool globalRaces = false;              // blocks, warps and lanes of a launch that touch the same global bytes
   int arch = 80;                         // instructions of later architectures are refused; 90 means 90a
   uint64_t watchdog = uint64_t(1) << 31; // instructions of one warp
   uint32_t sharedLimit = 227 * 1024;     // bytes of shared memory that a block may have

@@ -236,7 +236,11 @@ void decodeReduce(Decoder &d) {
   i.mode = mode;
 }
 
-void syncWarp(Warp &w, const Instruction &i) { members(w, i, i.a); }
+void syncWarp(Warp &w, const Instruction &i) {
+  WarpState &state = w.block->state(w);
+  uint32_t mask = members(w, i, i.a);
+  w.block->shared.meet(state.id, mask, state.present & ~state.exited);
+}
 
 // One lane of those that take part: the lowest.
 void elect(Warp &w, const Instruction &i) {

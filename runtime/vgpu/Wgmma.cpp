@@ -113,7 +113,7 @@ void issue(Warp &w, const Instruction &i) {
       fault(w, i, "tensor-map", "unsupported: a base offset in a descriptor");
     uint32_t low = UINT32_MAX, high = 0;
     eachChunk(descriptor, p, first, rows, transposed, [&](uint32_t address, unsigned, unsigned) {
-      asyncSource(w, i, address, 16);
+      asyncSource(w, i, everyLane, address, 16);
       low = std::min(low, address);
       high = std::max(high, address + 16);
     });

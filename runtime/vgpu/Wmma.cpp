@@ -66,7 +66,7 @@ template <bool store> void access(Warp &w, const Instruction &i) {
   for (unsigned e = 0; e < total; ++e) {
     uint64_t row = e / columns, column = e % columns;
     uint64_t at = base + (i.flags & columnMajor ? column * stride + row : row * stride + column) * bytes;
-    uint8_t *memory = pointer(w, i, e % lanes, space, at, bytes, store ? Use::Write : Use::Read);
+    uint8_t *memory = pointer(w, i, e % lanes, space, at, bytes, store ? Use::Write : Use::Read, {nullptr, true});
     if (store) {
       uint32_t bits = encode(type, read(w, registers, type, e));
       std::memcpy(memory, &bits, bytes);

@@ -96,13 +96,105 @@ TEST_F(VgpuCheck, RaceBetweenWarps) {
   EXPECT_TRUE(says("is not ordered after the ")) << device.message;
   EXPECT_EQ(run(write + barrier + read + barrier + write, 64, tile), "");
   // All write one word.
-  EXPECT_EQ(run("mov.u32 %r2, tile; st.shared.u32 [%r2], %r0;", 64, tile), "race");
+  EXPECT_EQ(run("mov.u32 %r2, tile; shr.u32 %r1, %r0, 5; st.shared.u32 [%r2], %r1;", 64, tile), "race");
   EXPECT_TRUE(says("after the write by warp 0")) << device.message;
-  EXPECT_EQ(run("mov.u32 %r2, tile; st.shared.u32 [%r2], %r0;", 32, tile), "");
+  EXPECT_EQ(run("mov.u32 %r2, tile; st.shared.u32 [%r2], %r0;", 32, tile), "race-of-lanes");
+  EXPECT_EQ(run("mov.u32 %r2, tile; st.shared.u32 [%r2], %r0;", 1, tile), "");
   // Written again after the barrier, and read.
   EXPECT_EQ(
       run(write + barrier + "xor.b32 %r1, %r1, 128; add.u32 %r3, %r1, %r2; st.shared.u32 [%r3], %r0;" + read, 64, tile),
       "race");
+}
+
+namespace {
+// Each lane has a word of its own at %r3; %r4 is that of its neighbour in a pair, %r5 that of the lane 16 further.
+constexpr const char *words = "mov.u32 %r2, tile; shl.b32 %r1, %r0, 2; add.u32 %r3, %r1, %r2; xor.b32 %r4, %r1, 4;"
+                              "add.u32 %r4, %r4, %r2; xor.b32 %r5, %r1, 64; add.u32 %r5, %r5, %r2;"
+                              "mov.u32 %r6, 7; setp.lt.u32 %p1, %r0, 16; setp.eq.u32 %p2, %r0, 0;";
+constexpr const char *own = "st.shared.u32 [%r3], %r0;", *near = "ld.shared.u32 %r10, [%r4];",
+                     *far = "ld.shared.u32 %r10, [%r5];", *meet = "bar.warp.sync -1;";
+} // namespace
+
+TEST_F(VgpuCheck, RaceOfLanes) {
+  auto lanes = [&](std::initializer_list<const char *> parts) {
+    std::string body = words;
+    for (const char *part : parts)
+      body += std::string(part) + "\n";
+    return run(body, 32, tile);
+  };
+  // Write, then read.
+  EXPECT_EQ(lanes({own, near}), "race-of-lanes");
+  EXPECT_TRUE(
+      says("shared read of byte 4 of 'tile' by 4 bytes for lane 0 is not ordered after the write by lane 1 of the "
+           "same warp, number 0; PTX line "))
+      << device.message;
+  EXPECT_EQ(lanes({own, meet, near}), "");
+  EXPECT_EQ(lanes({own, "bar.sync 0;", near}), "");
+  EXPECT_EQ(lanes({own, "ld.shared.u32 %r10, [%r3];"}), "");
+  // Shuffles and votes make lanes wait for each other, but say nothing of memory.
+  EXPECT_EQ(lanes({own, "shfl.sync.bfly.b32 %r9, %r0, 1, 31, -1;", near}), "race-of-lanes");
+  // Read, then write.
+  EXPECT_EQ(lanes({own, meet, near, own}), "race-of-lanes");
+  EXPECT_TRUE(says("shared write of byte 0 of 'tile' by 4 bytes for lane 0 is not ordered after the read by lane 1"))
+      << device.message;
+  EXPECT_EQ(lanes({own, meet, near, meet, own}), "");
+  EXPECT_EQ(lanes({own, meet, own, "ld.shared.u32 %r10, [%r3];", own}), "");
+  // Write, then write: the same value may come from several lanes, and each may read it.
+  EXPECT_EQ(lanes({"st.shared.u32 [%r2], %r6;", "ld.shared.u32 %r10, [%r2];"}), "");
+  EXPECT_EQ(lanes({"@%p1 st.shared.u32 [%r2], %r6;", "ld.shared.u32 %r10, [%r2];"}), "race-of-lanes");
+  EXPECT_EQ(lanes({"st.shared.u32 [%r2], %r6;", "@%p2 st.shared.u32 [%r2], %r0;"}), "race-of-lanes");
+  EXPECT_EQ(lanes({"st.shared.u32 [%r2], %r6;", meet, "@%p2 st.shared.u32 [%r2], %r0;"}), "");
+  EXPECT_EQ(lanes({"st.shared.u32 [%r2], %r6;", "st.shared.u32 [%r2], %r6;"}), "");
+  EXPECT_EQ(lanes({own, "st.shared.u32 [%r4], %r6;"}), "race-of-lanes");
+  EXPECT_TRUE(says("for lane 0 is not ordered after the write by lane 1")) << device.message;
+  // Paths of a branch are run one after the other here, and in any order elsewhere.
+  EXPECT_EQ(lanes({"@%p1 bra $a; st.shared.u32 [%r5], %r0; bra $b; $a: ld.shared.u32 %r10, [%r3]; $b:"}),
+            "uninitialised");
+  EXPECT_EQ(lanes({own, meet, "@%p1 bra $a; st.shared.u32 [%r5], %r0; bra $b; $a: ld.shared.u32 %r10, [%r3]; $b:"}),
+            "race-of-lanes");
+}
+
+TEST_F(VgpuCheck, RaceOfLanesThatMeetInParts) {
+  auto lanes = [&](std::initializer_list<const char *> parts) {
+    std::string body = words;
+    for (const char *part : parts)
+      body += std::string(part) + "\n";
+    return run(body, 32, tile);
+  };
+  const char *halves = "@%p1 bra $a; bar.warp.sync 0xffff0000; bra $b; $a: bar.warp.sync 0xffff; $b:";
+  const char *again = "@%p1 bra $c; bar.warp.sync 0xffff0000; bra $d; $c: bar.warp.sync 0xffff; $d:";
+  EXPECT_EQ(lanes({own, halves, near}), "");
+  EXPECT_EQ(lanes({own, halves, far}), "race-of-lanes");
+  EXPECT_EQ(lanes({own, meet, near, halves, own}), "");
+  EXPECT_EQ(lanes({own, meet, far, halves, own}), "race-of-lanes");
+  EXPECT_EQ(lanes({own, halves, near, own}), "race-of-lanes"); // met before the read, not after it
+  EXPECT_EQ(lanes({own, halves, near, again, own}), "");
+  // What a lane knows goes on: from 0 to 15 to all.
+  EXPECT_EQ(lanes({own, halves, "bar.warp.sync -1;", far}), "");
+}
+
+TEST_F(VgpuCheck, RaceOfLanesWithOperationsOfTheWarp) {
+  const std::string rows = "mov.u32 %r2, tile; shl.b32 %r1, %r0, 4; add.u32 %r3, %r1, %r2;"
+                           "st.shared.v4.u32 [%r3], {%r0, %r0, %r0, %r0};";
+  const std::string matrix = "ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%r4, %r5, %r6, %r7}, [%r3];";
+  EXPECT_EQ(run(rows + matrix, 32, tile), "race-of-lanes");
+  EXPECT_TRUE(says("for all lanes is not ordered after the write by lane 0")) << device.message;
+  EXPECT_EQ(run(rows + meet + matrix, 32, tile), "");
+  EXPECT_EQ(run(rows + meet + matrix + "st.shared.u32 [%r3], %r0;", 32, tile), "race-of-lanes");
+  EXPECT_EQ(run(rows + meet + matrix + meet + "st.shared.u32 [%r3], %r0;", 32, tile), "");
+  // cp.async.wait_all is for the lane's own copies.
+  const std::string copies = std::string(element) + words +
+                             "cp.async.ca.shared.global [%r3], [%rd11], 4;"
+                             "cp.async.wait_all;";
+  EXPECT_EQ(run(copies + near, 32, tile), "race-of-lanes");
+  EXPECT_EQ(run(copies + meet + near, 32, tile), "");
+  // Atomics are no races among themselves; their result is known when all have met.
+  const std::string atomics = std::string(words) + "@%p2 st.shared.u32 [%r2], %r6; bar.warp.sync -1;"
+                                                   "atom.shared.add.u32 %r8, [%r2], 1;";
+  EXPECT_EQ(run(atomics + meet + "ld.shared.u32 %r10, [%r2];", 32, tile), "");
+  EXPECT_EQ(run(atomics + "ld.shared.u32 %r10, [%r2];", 32, tile), "race-of-lanes");
+  EXPECT_EQ(run(std::string(words) + "@!%p1 st.shared.u32 [%r2], %r6; atom.shared.add.u32 %r8, [%r2], 1;", 32, tile),
+            "race-of-lanes");
 }
 
 TEST_F(VgpuCheck, NeighbouringHalvesAreNoRace) {
@@ -118,7 +210,7 @@ TEST_F(VgpuCheck, NamedBarriersOrderTheirWarpsOnly) {
   mov.u32 %r2, tile;
   shr.u32 %r3, %r0, 5;
   setp.eq.u32 %p1, %r3, 0;
-  @%p1 st.shared.u32 [%r2], %r0;
+  @%p1 st.shared.u32 [%r2], %r3;
   setp.eq.u32 %p2, %r3, 2;
   @%p2 bra $skip;
   bar.sync 1, 64;
@@ -304,6 +396,34 @@ TEST_F(VgpuCheck, RaceOfBlocks) {
   EXPECT_EQ(launch("mov.u32 %r3, 1; atom.global.add.u32 %r2, [%rd0], %r3;"), "");
 }
 
+TEST_F(VgpuCheck, RaceOnGlobalMemoryWithinABlock) {
+  out = device.buffer(std::vector<uint32_t>(64), "out");
+  // Each thread has a word of its own at %rd11; %rd12 is that of the neighbour in a pair, %rd13 that of another warp.
+  const std::string places = std::string(element) +
+                             "xor.b32 %r1, %r0, 1; mul.wide.u32 %rd12, %r1, 4; add.u64 %rd12, %rd0, %rd12;"
+                             "xor.b32 %r1, %r0, 32; mul.wide.u32 %rd13, %r1, 4; add.u64 %rd13, %rd0, %rd13;";
+  const std::string own = "st.global.u32 [%rd11], %r0;", near = "ld.global.u32 %r2, [%rd12];",
+                    far = "ld.global.u32 %r2, [%rd13];", same = "mov.u32 %r3, 7; st.global.u32 [%rd0], %r3;";
+  EXPECT_EQ(run(places + own + near, 32), ""); // not looked for
+  device.executor.options().globalRaces = true;
+  EXPECT_EQ(run(places + own + "ld.global.u32 %r2, [%rd11];" + own, 32), "");
+  EXPECT_EQ(run(places + own + near, 32), "race-of-lanes");
+  EXPECT_TRUE(
+      says("global read of byte 4 of 'out' for lane 0 is not ordered after the write by lane 1 of the same warp"))
+      << device.message;
+  EXPECT_EQ(run(places + own + meet + near, 32), "");
+  EXPECT_EQ(run(places + near + own, 32), "race-of-lanes");
+  EXPECT_EQ(run(places + near + meet + own, 32), "");
+  EXPECT_EQ(run(places + "ld.global.u32 %r2, [%rd0];" + meet + own, 32), "");
+  EXPECT_EQ(run(places + same, 32), "");
+  EXPECT_EQ(run(places + same + "st.global.u32 [%rd0], %r0;", 32), "race-of-lanes");
+  EXPECT_EQ(run(places + own + far, 64), "race");
+  EXPECT_TRUE(says("global write of byte 128 of 'out' is not ordered after the read by warp 0")) << device.message;
+  EXPECT_EQ(run(places + own + "bar.sync 0;" + far, 64), "");
+  EXPECT_EQ(run(places + far + own, 64), "race");
+  EXPECT_EQ(run(places + far + "bar.sync 0;" + own, 64), "");
+}
+
 TEST_F(VgpuCheck, CountsOperations) {
   EXPECT_EQ(run("fma.rn.f32 %f1, %f2, %f3, %f4; add.f32 %f1, %f1, %f2; ex2.approx.ftz.f32 %f1, %f1;"
                 "fma.rn.bf16x2 %r1, %r2, %r3, %r4; setp.lt.u32 %p1, %r0, 8; @%p1 ex2.approx.ftz.f32 %f2, %f2;"),
@@ -322,7 +442,7 @@ TEST_F(VgpuCheck, CountsTransactions) {
   EXPECT_EQ(run("mul.wide.u32 %rd1, %r0, 128; add.u64 %rd2, %rd0, %rd1; ld.global.u32 %r1, [%rd2];"
                 "ld.global.u32 %r1, [%rd0];"
                 "mov.u32 %r2, tile; shl.b32 %r3, %r0, 5; add.u32 %r3, %r3, %r2; st.shared.u32 [%r3], %r1;"
-                "ld.shared.u32 %r1, [%r3]; ld.shared.u32 %r1, [tile];",
+                "ld.shared.u32 %r1, [%r3]; bar.warp.sync -1; ld.shared.u32 %r1, [tile];",
                 32, tile),
             "");
   const Counters &counters = device.executor.counters().at("k");

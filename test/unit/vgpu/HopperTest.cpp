@@ -88,11 +88,24 @@ TEST_F(VgpuHopper, MbarrierMisuse) {
   EXPECT_EQ(run("mov.u32 %r2, bar; mbarrier.init.shared.b64 [%r2], 1; mbarrier.arrive.shared.b64 %rd20, [%r2], 2;", 1,
                 buffers),
             "mbarrier");
-  // Another warp uses it without a barrier after the initialisation.
-  EXPECT_EQ(run("mov.u32 %r2, bar; setp.eq.u32 %p1, %r0, 0; @%p1 mbarrier.init.shared.b64 [%r2], 64;"
-                "mbarrier.arrive.shared.b64 %rd20, [%r2];",
-                64, buffers),
-            "race");
+  // Another warp, and another lane, use it without a barrier after the initialisation.
+  const std::string init = "mov.u32 %r2, bar; setp.eq.u32 %p1, %r0, 0; @%p1 mbarrier.init.shared.b64 [%r2], 64;";
+  EXPECT_EQ(run(init + "bar.warp.sync -1; mbarrier.arrive.shared.b64 %rd20, [%r2];", 64, buffers), "race");
+  EXPECT_EQ(run(init + "mbarrier.arrive.shared.b64 %rd20, [%r2];", 32, buffers), "race-of-lanes");
+  EXPECT_EQ(run(init + "bar.warp.sync -1; mbarrier.arrive.shared.b64 %rd20, [%r2];", 32, buffers), "");
+}
+
+// What an mbarrier that all lanes wait for has seen orders the lanes too.
+TEST_F(VgpuHopper, MbarrierOrdersLanes) {
+  std::vector<uint64_t> buffers{device.buffer(std::vector<uint32_t>(64))};
+  const std::string write = "mov.u32 %r2, bar; mov.u32 %r3, tile; shl.b32 %r4, %r0, 2; xor.b32 %r5, %r4, 4;"
+                            "add.u32 %r4, %r4, %r3; add.u32 %r5, %r5, %r3; setp.eq.u32 %p1, %r0, 0;"
+                            "@%p1 mbarrier.init.shared.b64 [%r2], 32; bar.warp.sync -1; st.shared.u32 [%r4], %r0;"
+                            "mbarrier.arrive.shared.b64 %rd20, [%r2];";
+  const std::string read = "ld.shared.u32 %r6, [%r5];";
+  EXPECT_EQ(run(write + "$w: mbarrier.try_wait.parity.shared.b64 %p2, [%r2], 0; @!%p2 bra $w;" + read, 32, buffers),
+            "");
+  EXPECT_EQ(run(write + read, 32, buffers), "race-of-lanes");
 }
 
 TEST_F(VgpuHopper, BulkLoad) {
