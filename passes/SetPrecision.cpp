@@ -40,8 +40,12 @@ bool worthQuantising(WeightOp weight, ArrayRef<OpOperand *> readers) {
 /// The groups of a matrix of so many inputs, if none are asked for. Each group of a product costs a conversion and two
 /// multiplications, and 8 bits are precise enough for long ones; but a row is padded to whole groups.
 int64_t defaultGroup(int64_t bits, int64_t inputs) {
-  constexpr int64_t kShort = 64, kLong = 128;
-  return bits == 8 && llvm::alignTo(inputs, kLong) == llvm::alignTo(inputs, kShort) ? kLong : kShort;
+  constexpr int64_t kShort = 64;
+  if (bits == 8)
+    for (int64_t longer : {256, 128})
+      if (llvm::alignTo(inputs, longer) == llvm::alignTo(inputs, kShort))
+        return longer;
+  return kShort;
 }
 
 QuantAttr quantOf(Value value) {

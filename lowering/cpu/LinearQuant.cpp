@@ -76,10 +76,8 @@ private:
         tiles.prefetch(e.minimum(row, rows.back()));
       }
       SmallVector<Value> products = multiplyGroup(group), scales, next;
-      for (int64_t part = 0; part < parts; ++part) {
-        Value bytes = e.loadRaw(weight, {panel, group, e.index(4 * part * lanes)}, 4 * lanes);
-        scales.push_back(e.bitcast(bytes, e.b.getF32Type()));
-      }
+      for (int64_t part = 0; part < parts; ++part)
+        scales.push_back(e.bitcast(loadWeights(group, e.index(4 * part * lanes)), e.b.getF32Type()));
       Value place = e.add(e.mul(group, 4), groups * quant.getGroup());
       for (auto [r, row] : llvm::enumerate(rows)) {
         Value scale = e.broadcast(loadWord(e, x, {row, place}, e.b.getF32Type()), lanes);
@@ -123,7 +121,7 @@ private:
   void multiplyQuad(Value group, Value word, Value column, MutableArrayRef<Value> sums) {
     int64_t halves = 8 / quant.getBits();
     for (int64_t part = 0; part < parts; ++part) {
-      Value bytes = e.loadRaw(weight, {panel, group, e.add(word, 4 * part * lanes)}, 4 * lanes);
+      Value bytes = loadWeights(group, e.add(word, 4 * part * lanes));
       Value words = e.bitcast(bytes, e.b.getI32Type());
       for (int64_t half = 0; half < halves; ++half) {
         Value codes = halves == 1 ? words : nibbles(words, half), place = e.add(column, half * quant.getGroup() / 2);
@@ -133,6 +131,14 @@ private:
         }
       }
     }
+  }
+
+  /// A vector's worth of bytes of the panel, scales or integers; those further on are asked for.
+  Value loadWeights(Value group, Value place) {
+    if (tiles.readsAhead(rows.size()))
+      for (int64_t line = 0; line < 4 * lanes; line += e.target.lineBytes)
+        e.prefetch(weight, {panel, group, e.add(place, LinearTiles::kBytesAhead + line)}, /*write=*/false, /*level=*/2);
+    return e.loadRaw(weight, {panel, group, place}, 4 * lanes);
   }
 
   /// What the weights' unsigned integers carry too much.
