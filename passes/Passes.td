@@ -47,7 +47,7 @@ def SambaSetPrecision : Pass<"samba-set-precision", "::mlir::ModuleOp"> {
   let options = [
     Option<"precision", "precision", "std::string", "\"f32\"", "of weight matrices: f32, bf16, int8 or int4">,
     Option<"group", "group", "int64_t", "0",
-           "elements of a quantised matrix that share a scale; 0: 64, or 128 for int8 where this pads no row further">,
+           "elements of a quantised matrix that share a scale; 0: 64, or 256 or 128 for int8 where this pads no row further">,
     Option<"roundActivations", "round-activations", "bool", "false",
            "also round the activations that enter a product with such a matrix, where their producer can store them so">,
     Option<"quantiseRows", "quantise-rows", "bool", "true",

@@ -38,9 +38,9 @@ public:
   /// cache, and a core waits for a few stores only. To be called while the tile is multiplied, the later the better.
   void prefetch(mlir::Value row);
 
-  /// Whether a tile of so many rows computes for longer than its weights take to arrive, but so long for each line that
-  /// the machine, which reads ahead within a page, waits at the start of every page: such tiles ask for the line that
-  /// comes `kBytesAhead` later, which may be one of the next panel or matrix. Tiles of few rows only lose by it.
+  /// Whether a tile of so many rows computes for longer than its weights take to arrive. Then the core is too busy to
+  /// look far ahead, and the machine does so only within a page of 4 KiB, so such tiles ask for the line that comes
+  /// `kBytesAhead` later, which may be one of the next panel or matrix. Tiles of few rows only lose by it.
   bool readsAhead(size_t rows) const { return 2 * int64_t(rows) > tileRows; }
   static constexpr int64_t kBytesAhead = 16 << 10;
 
