@@ -65,29 +65,60 @@ void AttentionTile::packQueries(Value q, const QueryBlock &block) {
   }
 }
 
+int64_t AttentionTile::linesOfHead() const {
+  return std::max<int64_t>(1, headDim * int64_t(sizeof(float)) / e.target.lineBytes);
+}
+
 // The scores of `tileRows` keys: a register tile over the head's lanes. Keys past the end are the last one again; like
 // those out of a query's sight they get the lowest score.
 void AttentionTile::scoreKeys(Value firstKey, Value lastKey, Value blockBegin, Value diagonal, Value upper,
-                              int64_t window, const KeySource &keys) {
+                              int64_t window, const KeySource &keys, const KeyRange &range) {
   int64_t rows = e.target.tileRows, parts = queries / lanes;
   SmallVector<SmallVector<Value>> places;
   for (int64_t r = 0; r < rows; ++r)
     places.push_back(keys.place(e.minimum(e.add(firstKey, r), lastKey)));
   SmallVector<Value> zero(rows * parts, e.splat(0, lanes));
-  SmallVector<Value> tile = e.loop(e.index(0), e.index(headDim), 1, zero, [&](Value p, ValueRange carried) {
-    SmallVector<Value> next(carried.begin(), carried.end());
-    SmallVector<Value> query;
-    for (int64_t part = 0; part < parts; ++part)
-      query.push_back(e.load(panel, {p, e.index(part * lanes)}, lanes));
-    for (int64_t r = 0; r < rows; ++r) {
-      SmallVector<Value> place = places[r];
-      place.push_back(e.add(keys.column, p));
-      Value element = e.broadcast(e.loadScalar(keys.memory, place), lanes);
-      for (int64_t part = 0; part < parts; ++part)
-        next[r * parts + part] = e.fma(element, query[part], next[r * parts + part]);
-    }
-    return next;
-  });
+  auto multiply = [&](Value begin, int64_t count, ValueRange sums, llvm::function_ref<void(Value)> besides) {
+    int64_t unrolled = std::max<int64_t>(1, count / linesOfHead());
+    return e.loop(begin, e.add(begin, count), unrolled, sums, [&](Value first, ValueRange carried) {
+      SmallVector<Value> next(carried.begin(), carried.end());
+      besides(first);
+      for (int64_t i = 0; i < unrolled; ++i) {
+        Value p = e.add(first, i);
+        SmallVector<Value> query;
+        for (int64_t part = 0; part < parts; ++part)
+          query.push_back(e.load(panel, {p, e.index(part * lanes)}, lanes));
+        for (int64_t r = 0; r < rows; ++r) {
+          SmallVector<Value> place = places[r];
+          place.push_back(e.add(keys.column, p));
+          Value element = e.broadcast(e.loadScalar(keys.memory, place), lanes);
+          for (int64_t part = 0; part < parts; ++part)
+            next[r * parts + part] = e.fma(element, query[part], next[r * parts + part]);
+        }
+      }
+      return next;
+    });
+  };
+  SmallVector<Value> tile;
+  if (int64_t perRow = headDim / rows; headDim % rows == 0 && perRow % linesOfHead() == 0) {
+    // With each part of the head's lanes, the lines of a row of values of this block, and of a key of the next one.
+    tile = e.loop(e.index(0), e.index(rows), 1, zero, [&](Value r, ValueRange sums) {
+      Value key = e.add(firstKey, r), begin = e.mul(r, perRow);
+      SmallVector<Value> values = range.values.place(e.minimum(key, lastKey));
+      SmallVector<Value> later = range.keys.place(e.minimum(e.add(key, kKeysPerBlock), lastKey));
+      auto ask = [&](SmallVector<Value> place, const KeySource &source, int64_t width, Value line) {
+        place.push_back(e.add(source.column, e.mul(line, width / linesOfHead())));
+        e.prefetch(source.memory, place, /*write=*/false, /*level=*/2);
+      };
+      return multiply(begin, perRow, sums, [&](Value p) {
+        Value line = e.divFloor(e.sub(p, begin), perRow / linesOfHead());
+        ask(values, range.values, valueDim, line);
+        ask(later, range.keys, headDim, line);
+      });
+    });
+  } else {
+    tile = multiply(e.index(0), headDim, zero, [](Value) {});
+  }
 
   // Lane l sees the key that stands `distance` after lane 0 if l - window < distance <= l, and if there is one.
   auto words = VectorType::get({lanes}, e.b.getI64Type());
@@ -210,7 +241,7 @@ void AttentionTile::walk(Walk kind, Value lower, Value upper, Value diagonal, in
     Value count = e.minimum(e.index(kKeysPerBlock), e.sub(upper, block));
     KeySource keys = widen(range.keys, headDim, block, count);
     e.loop(block, e.add(block, count), e.target.tileRows,
-           [&](Value key) { scoreKeys(key, last, block, diagonal, upper, window, keys); });
+           [&](Value key) { scoreKeys(key, last, block, diagonal, upper, window, keys, range); });
     kind == Walk::AddRounded ? roundKeys(count) : weighKeys(count);
     if (kind != Walk::Measure)
       addValues(block, count, widen(range.values, valueDim, block, count));

@@ -39,7 +39,8 @@ private:
   /// Walks over the keys numbered `lower .. upper-1`. The query in lane 0 stands at the key numbered `diagonal`.
   void walk(Walk kind, Value lower, Value upper, Value diagonal, int64_t window, const KeyRange &range);
   void scoreKeys(Value firstKey, Value lastKey, Value blockBegin, Value diagonal, Value upper, int64_t window,
-                 const KeySource &keys);
+                 const KeySource &keys, const KeyRange &range);
+  int64_t linesOfHead() const;
   /// The numbers `block .. block+count-1` as f32.
   KeySource widen(const KeySource &source, int64_t width, Value block, Value count);
   void weighKeys(Value count);
