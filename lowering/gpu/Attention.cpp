@@ -14,8 +14,8 @@ using namespace samba;
 static void launchRingUpdate(StepBuilder &s, const AttentionOperands &a) {
   AttentionArguments places(a);
   int64_t lanes = std::min(a.k.vectorWidth(4), a.v.vectorWidth(4));
-  int64_t headDim = a.keys.type.getShape()[2], slots = a.keys.type.getShape()[1];
-  while (headDim % lanes != 0)
+  int64_t slots = a.keys.type.getShape()[1];
+  while (a.headDim() % lanes != 0 || a.valueDim() % lanes != 0)
     lanes /= 2;
   int64_t vectors = a.k.width / lanes, threads = 128;
   StepBuilder::Spec spec{"ring_update", llvm::formatv("{0} {1}", describe(a), lanes), threads};
@@ -29,13 +29,15 @@ static void launchRingUpdate(StepBuilder &s, const AttentionOperands &a) {
     if (vectors % threads != 0)
       writes = e.both(writes, e.less(item, e.index(vectors)));
     e.when(writes, [&] {
-      Value column = e.mul(item, lanes), head = e.divFloor(column, headDim), lane = e.remainder(column, headDim);
-      Value slot = sequence.slotOf(e.sub(row, sequence.start), slots);
-      Value place = e.add(e.mul(e.add(e.mul(head, slots), slot), headDim), lane);
+      Value column = e.mul(item, lanes), slot = sequence.slotOf(e.sub(row, sequence.start), slots);
       Type f32 = e.b.getF32Type();
-      for (auto [matrix, pointer, ring] : {std::tuple(&a.k, arguments[places.k], sequence.keys),
-                                           std::tuple(&a.v, arguments[places.v], sequence.values)})
+      for (auto [matrix, pointer, ring, size] :
+           {std::tuple(&a.k, arguments[places.k], sequence.keys, a.headDim()),
+            std::tuple(&a.v, arguments[places.v], sequence.values, a.valueDim())}) {
+        Value head = e.divFloor(column, size), lane = e.remainder(column, size);
+        Value place = e.add(e.mul(e.add(e.mul(head, slots), slot), size), lane);
         e.store(e.load(pointer, matrix->element, e.add(e.mul(row, matrix->stride), column), lanes), ring, f32, place);
+      }
     });
   });
 }
@@ -47,7 +49,7 @@ void samba::launchAttention(StepBuilder &s, const AttentionOperands &attention) 
     launchAttentionTensor(s, attention);
   else
     launchAttentionRows(s, attention);
-  if (!s.isDecode())
+  if (!s.isDecode() && !attention.isCross())
     launchRingUpdate(s, attention);
 }
 
@@ -59,22 +61,30 @@ std::string samba::describe(const AttentionOperands &a) {
   std::string key;
   for (const Matrix *matrix : {&a.q, &a.k, &a.v, &a.result, &a.table})
     key += matrix->describe() + " ";
-  ArrayRef<int64_t> shape = a.keys.type.getShape();
-  return key + llvm::formatv("{0}x{1}x{2} {3}", shape[0], shape[1], shape[2], a.windowed).str();
+  for (StateType type : {a.keys.type, a.values.type})
+    for (int64_t size : type.getShape())
+      key += std::to_string(size) + "x";
+  return key + (a.windowed ? " windowed" : "") + (a.roundWeights ? " rounded" : "");
 }
 
-AttentionArguments::AttentionArguments(const AttentionOperands &a)
-    : list{a.q.base,
-           a.k.base,
-           a.v.base,
-           a.result.base,
-           StepBuilder::input("segments"),
-           StepBuilder::input("positions"),
-           StepBuilder::input("states"),
-           {LaunchArgument::Kind::State, a.keys.offset},
-           {LaunchArgument::Kind::State, a.values.offset}} {
+AttentionArguments::AttentionArguments(const AttentionOperands &a) {
+  auto add = [&](size_t &place, const LaunchArgument &argument) {
+    place = list.size();
+    list.push_back(argument);
+  };
+  for (auto [matrix, place] :
+       {std::pair(&a.q, &q), std::pair(&a.k, &k), std::pair(&a.v, &v), std::pair(&a.result, &result)})
+    if (*matrix)
+      add(*place, matrix->base);
+  add(segments, StepBuilder::input("segments"));
+  add(positions, StepBuilder::input("positions"));
+  add(states, StepBuilder::input("states"));
+  add(keys, {LaunchArgument::Kind::State, a.keys.offset});
+  add(values, {LaunchArgument::Kind::State, a.values.offset});
   if (a.table)
-    list.push_back(a.table.base);
+    add(table, a.table.base);
+  if (a.isCross())
+    add(rows, a.rows);
 }
 
 Sequence::Sequence(GpuEmitter &e, const AttentionArguments &places, ValueRange arguments, Value sequence) : e(e) {

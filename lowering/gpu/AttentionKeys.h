@@ -23,7 +23,9 @@ std::string describe(const AttentionOperands &attention);
 struct AttentionArguments {
   explicit AttentionArguments(const AttentionOperands &attention);
   std::vector<LaunchArgument> list;
-  size_t q = 0, k = 1, v = 2, result = 3, segments = 4, positions = 5, states = 6, keys = 7, values = 8, table = 9;
+  // Those that are absent have no place.
+  size_t q = 0, k = 0, v = 0, result = 0, segments = 0, positions = 0, states = 0, keys = 0, values = 0, table = 0,
+         rows = 0;
 };
 
 /// One sequence of the step, as a kernel sees it. Tokens are counted from the first of the step.
@@ -41,7 +43,7 @@ struct Sequence {
 
   Value start, end;   // rows of the step
   Value position;     // i64: tokens of earlier steps
-  Value keys, values; // the rings, [G, W, P]
+  Value keys, values; // the rings, [G, W, P] and [Gv, W, V]
 
 private:
   GpuEmitter &e;
@@ -55,16 +57,16 @@ void launchAttentionTensor(StepBuilder &s, const AttentionOperands &attention);
 bool fitsAttentionHopper(const StepBuilder &s, const AttentionOperands &attention);
 void launchAttentionHopper(StepBuilder &s, const AttentionOperands &attention);
 
-/// AttentionRows.cpp: a block for each token and key head.
+/// AttentionRows.cpp: a block for each token and key head; all that an attention can be.
 void launchAttentionRows(StepBuilder &s, const AttentionOperands &attention);
 
 /// AttentionMerge.cpp: what the blocks that share a ring leave of a sequence, in f32. First the weighted values,
 /// `[query head, split, lane]`, then pairs of the largest score and the sum of the weights, `[query head, split]`.
 struct SplitAttention {
   SplitAttention(const AttentionOperands &a, int64_t splits)
-      : splits(splits), headDim(a.keys.type.getShape()[2]), heads(a.q.width / headDim) {}
-  int64_t splits, headDim, heads;
-  int64_t scalars() const { return heads * splits * headDim; } // where the pairs begin
+      : splits(splits), valueDim(a.valueDim()), heads(a.q.width / a.headDim()) {}
+  int64_t splits, valueDim, heads;
+  int64_t scalars() const { return heads * splits * valueDim; } // where the pairs begin
   int64_t width() const { return llvm::alignTo(scalars() + heads * splits * 2, 4); }
 };
 void launchAttentionMerge(StepBuilder &s, const AttentionOperands &attention, int64_t splits, const Matrix &parts);

@@ -19,18 +19,21 @@ void samba::launchAttentionMerge(StepBuilder &s, const AttentionOperands &attent
                                  const Matrix &parts) {
   SplitAttention shape(attention, splits);
   const Matrix &result = attention.result;
-  int64_t threads = std::min<int64_t>(256, llvm::alignTo(shape.headDim, kWarp));
+  int64_t threads = std::min<int64_t>(256, llvm::alignTo(shape.valueDim, kWarp));
   StepBuilder::Spec spec{"attention_merge",
-                         llvm::formatv("{0} {1}x{2}x{3}", result.describe(), shape.heads, splits, shape.headDim),
+                         llvm::formatv("{0} {1}x{2}x{3}", result.describe(), shape.heads, splits, shape.valueDim),
                          threads};
   spec.grid[0].times = shape.heads;
-  spec.grid[1].of = Extent::Sequences;
-  s.launch(spec, {parts.base, StepBuilder::input("segments"), result.base}, [&](GpuEmitter &e, ValueRange arguments) {
+  spec.grid[1].of = parts.extent;
+  std::vector<LaunchArgument> places{parts.base, result.base};
+  if (!attention.isCross())
+    places.push_back(StepBuilder::input("segments"));
+  else
+    spec.key += " cross";
+  s.launch(spec, places, [&](GpuEmitter &e, ValueRange arguments) {
     Type f32 = e.b.getF32Type();
-    Value head = e.block(0), sequence = e.block(1);
-    Value row = e.loadIndex(arguments[1], 64, sequence), end = e.loadIndex(arguments[1], 64, e.add(sequence, 1));
-    Value start = e.mul(sequence, shape.width()), first = e.mul(head, splits);
-    e.when(e.less(row, end), [&] {
+    Value head = e.block(0), start = e.mul(e.block(1), shape.width()), first = e.mul(head, splits);
+    auto merge = [&](Value row) {
       SmallVector<SmallVector<Value>> scalars; // the largest score and the sum of each part
       for (int64_t i = 0; i < splits; ++i)
         scalars.push_back(
@@ -44,15 +47,19 @@ void samba::launchAttentionMerge(StepBuilder &s, const AttentionOperands &attent
         sum = e.fma(part[1], keep.back(), sum);
       }
       Value inverse = e.reciprocal(sum);
-      e.loop(e.thread(), e.index(shape.headDim), threads, [&](Value lane) {
+      e.loop(e.thread(), e.index(shape.valueDim), threads, [&](Value lane) {
         Value total = e.scalar(0);
         for (int64_t i = 0; i < splits; ++i) {
-          Value place = e.add(start, e.add(e.mul(e.add(first, i), shape.headDim), lane));
+          Value place = e.add(start, e.add(e.mul(e.add(first, i), shape.valueDim), lane));
           total = e.fma(e.load(arguments[0], f32, place), keep[i], total);
         }
-        Value place = e.add(e.mul(row, result.stride), e.add(e.mul(head, shape.headDim), lane));
-        e.store(e.mulf(total, inverse), arguments[2], result.element, place);
+        Value place = e.add(e.mul(row, result.stride), e.add(e.mul(head, shape.valueDim), lane));
+        e.store(e.mulf(total, inverse), arguments[1], result.element, place);
       });
-    });
+    };
+    if (attention.isCross())
+      return merge(e.block(1));
+    Value row = e.loadIndex(arguments[2], 64, e.block(1)), end = e.loadIndex(arguments[2], 64, e.add(e.block(1), 1));
+    e.when(e.less(row, end), [&] { merge(row); });
   });
 }

@@ -104,7 +104,9 @@ private:
 // A result that is stored rounded says that the model is one of bf16: nothing
 // else gives up the precision of f32.
 bool samba::fitsAttentionTensor(const StepBuilder &s, const AttentionOperands &a) {
-  int64_t headDim = a.keys.type.getShape()[2];
+  int64_t headDim = a.headDim();
+  if (a.isCross() || a.roundWeights || a.valueDim() != headDim)
+    return false;
   bool knownHead = headDim == 16 || headDim == 32 || headDim == 64 || headDim == 128;
   auto isAligned = [](const Matrix &matrix) { return matrix.element.isF32() && matrix.vectorWidth(4) == 4; };
   return !s.isDecode() && a.result.element.isBF16() && knownHead && isAligned(a.q) && isAligned(a.k) &&

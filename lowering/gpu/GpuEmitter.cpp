@@ -302,4 +302,7 @@ Value GpuEmitter::roundEven(Value x) { return intrinsic(overloaded("llvm.roundev
 Value GpuEmitter::exp2(Value x) { return intrinsic("llvm.nvvm.ex2.approx.ftz.f", x.getType(), x); }
 Value GpuEmitter::reciprocal(Value x) { return intrinsic("llvm.nvvm.rcp.approx.ftz.f", x.getType(), x); }
 Value GpuEmitter::reciprocalSqrt(Value x) { return intrinsic("llvm.nvvm.rsqrt.approx.ftz.f", x.getType(), x); }
+Value GpuEmitter::roundToBf16(Value x) {
+  return arith::ExtFOp::create(b, loc, x.getType(), Value(arith::TruncFOp::create(b, loc, b.getBF16Type(), x)));
+}
 Value GpuEmitter::ratio(Value x, Value y) { return mulf(x, reciprocal(y)); }

@@ -109,6 +109,8 @@ public:
   Value ratio(Value x, Value y) override;
   Value reciprocal(Value x);
   Value reciprocalSqrt(Value x);
+  /// To the nearest bf16, as f32.
+  Value roundToBf16(Value x);
 
   /// Calls an intrinsic of LLVM.
   Value intrinsic(llvm::StringRef name, mlir::Type result, mlir::ValueRange operands);

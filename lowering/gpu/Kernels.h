@@ -80,7 +80,7 @@ public:
   };
   using Body = llvm::function_ref<void(GpuEmitter &e, ValueRange arguments)>;
   /// Adds a launch. `body` writes the kernel if none of that kind and key exists. Arguments are pointers, those of
-  /// states i64, maps pointers to them.
+  /// states and numbers i64, maps pointers to them.
   void launch(const Spec &spec, std::vector<LaunchArgument> arguments, Body body);
   void probe(int64_t index, const Matrix &x);
 
@@ -112,8 +112,14 @@ void launchCopy(StepBuilder &s, const Matrix &x, const Matrix &result);
 void launchAdd(StepBuilder &s, const Matrix &x, const Matrix &y, const Matrix &result);
 void launchSwiglu(StepBuilder &s, const Matrix &gate, const Matrix &up, const Matrix &result);
 
-/// RmsNorm.cpp
-void launchRmsNorm(StepBuilder &s, const Matrix &x, const Matrix &weight, double eps, const Matrix &result);
+/// How rows are normalised. The weight may be null; with one there may be a bias.
+struct NormOperands {
+  Matrix weight, bias;
+  double eps = 0;
+  bool centred = false; // the mean is taken off first: LayerNorm
+};
+/// Norm.cpp
+void launchNorm(StepBuilder &s, const Matrix &x, const NormOperands &norm, const Matrix &result);
 
 /// Convolution.cpp: `weight` is `[K, D]`.
 struct ConvolutionOperands {
@@ -135,9 +141,8 @@ struct LinearOperands {
   Matrix x, weight, bias, residual, result; // bias and residual may be null
   int64_t outputs = 0;                      // rows of the weight
   bool swiglu = false; // the first half of the outputs gates the second: the result has half as many columns
-  // With a norm weight, x is normalised first, and rounded to `roundedTo` if that is set.
-  Matrix normWeight;
-  double eps = 0;
+  // With the weight of a norm, x is normalised first, and rounded to `roundedTo` if that is set.
+  NormOperands norm;
   mlir::Type roundedTo;
   // Columns from `convColumn` on go through a convolution, if there is one, and are not stored. One token a sequence.
   std::optional<ConvolutionOperands> conv;
@@ -165,6 +170,15 @@ bool fitsQuantDecodeNorm(const LinearOperands &linear);
 void launchLinearQuantDecode(StepBuilder &s, const LinearOperands &linear);
 void launchLinearQuant(StepBuilder &s, const LinearOperands &linear);
 
+/// DifferentialNorm.cpp
+struct DifferentialNormOperands {
+  Matrix x, lambda, weight, result;
+  LaunchArgument depth;
+  int64_t pairs = 1; // of a run of heads
+  double eps = 0;
+};
+void launchDifferentialNorm(StepBuilder &s, const DifferentialNormOperands &norm);
+
 /// Argmax.cpp: to the step's output "argmax".
 void launchArgmax(StepBuilder &s, const Matrix &logits);
 
@@ -183,12 +197,18 @@ struct ScanOperands {
 bool fitsScanProjection(const StepBuilder &s, const LinearOperands &projection);
 void launchScan(StepBuilder &s, const ScanOperands &scan);
 
-/// Attention.cpp
+/// Attention.cpp: without k and v, cross-attention of the tokens that `rows` selects, to what is in the states.
 struct AttentionOperands {
   Matrix q, k, v, result;
   StateSlice keys, values;
   bool windowed = true;
-  Matrix table; // if q and k are still to be rotated
+  Matrix table;              // if q and k are still to be rotated
+  LaunchArgument rows;       // of cross-attention
+  bool roundWeights = false; // to bf16, once the sum of all is known
+
+  bool isCross() const { return !k; }
+  int64_t headDim() const { return keys.type.getShape()[2]; }
+  int64_t valueDim() const { return values.type.getShape()[2]; }
 };
 void launchAttention(StepBuilder &s, const AttentionOperands &attention);
 

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lowering/gpu/LinearEpilogue.h"
+#include "lowering/gpu/Norm.h"
 
 using namespace mlir;
 using namespace samba;
@@ -18,19 +19,19 @@ static int64_t rowsOf(const StepBuilder &s, const LinearOperands &linear) {
 static LinearOperands withoutNorm(StepBuilder &s, const LinearOperands &linear, Type element) {
   LinearOperands rest = linear;
   rest.x = s.buffer(linear.x.width, element, linear.x.extent);
-  rest.normWeight = {};
-  launchRmsNorm(s, linear.x, linear.normWeight, linear.eps, rest.x);
+  rest.norm = {};
+  launchNorm(s, linear.x, linear.norm, rest.x);
   return rest;
 }
 
 // Tensor cores take bf16, 16 bytes at once. One row is not worth rounding, nor are rows that are not made up of that.
 static void launchQuantised(StepBuilder &s, LinearOperands linear) {
   constexpr int64_t kTogether = 8;
-  if (rowsOf(s, linear) == 1 && (!linear.normWeight || fitsQuantDecodeNorm(linear)))
+  if (rowsOf(s, linear) == 1 && (!linear.norm.weight || fitsQuantDecodeNorm(linear)))
     return launchLinearQuantDecode(s, linear);
   Type bf16 = BFloat16Type::get(s.context());
   bool fits = rowsOf(s, linear) > 1 && linear.x.width % kTogether == 0;
-  if (linear.normWeight) {
+  if (linear.norm.weight) {
     linear = withoutNorm(s, linear, fits || linear.roundedTo ? bf16 : linear.x.element);
   } else if (fits && !(linear.x.element.isBF16() && linear.x.vectorWidth(kTogether) == kTogether)) {
     Matrix rounded = s.buffer(linear.x.width, bf16, linear.x.extent);
@@ -51,10 +52,10 @@ void samba::launchLinear(StepBuilder &s, const LinearOperands &linear) {
   if (linear.weight.quant)
     return launchQuantised(s, linear);
   if (fitsLinearFew(s, linear))
-    return launchLinearFew(s, linear.normWeight ? withoutNorm(s, linear, linear.roundedTo) : linear);
+    return launchLinearFew(s, linear.norm.weight ? withoutNorm(s, linear, linear.roundedTo) : linear);
   if (fitsLinearDecode(s, linear))
     return launchLinearDecode(s, linear);
-  if (!linear.normWeight)
+  if (!linear.norm.weight)
     return fitsLinearHopper(s, linear) ? launchLinearHopper(s, linear)
            : fitsLinearTensor(linear)  ? launchLinearTensor(s, linear)
            : fitsLinearSplit(linear)   ? launchLinearSplit(s, linear)
@@ -64,21 +65,21 @@ void samba::launchLinear(StepBuilder &s, const LinearOperands &linear) {
 
 std::string samba::describe(const LinearOperands &linear) {
   std::string key;
-  for (const Matrix *matrix :
-       {&linear.x, &linear.weight, &linear.bias, &linear.residual, &linear.result, &linear.normWeight})
+  for (const Matrix *matrix : {&linear.x, &linear.weight, &linear.bias, &linear.residual, &linear.result})
     key += matrix->describe() + " ";
   key += std::to_string(linear.outputs) + (linear.swiglu ? " swiglu" : "");
-  if (linear.normWeight)
-    key += llvm::formatv(" {0} {1}", linear.eps, linear.roundedTo).str();
+  if (linear.norm.weight)
+    key += llvm::formatv(" {0} {1}", describe(linear.norm), linear.roundedTo).str();
   if (linear.conv)
     key += " conv " + describe(*linear.conv) + " at " + std::to_string(linear.convColumn);
   return key;
 }
 
 LinearArguments::LinearArguments(const LinearOperands &linear) {
-  for (auto [matrix, place] : {std::pair(&linear.x, &x), std::pair(&linear.weight, &weight),
-                               std::pair(&linear.bias, &bias), std::pair(&linear.residual, &residual),
-                               std::pair(&linear.normWeight, &normWeight), std::pair(&linear.result, &result)})
+  for (auto [matrix, place] :
+       {std::pair(&linear.x, &x), std::pair(&linear.weight, &weight), std::pair(&linear.bias, &bias),
+        std::pair(&linear.residual, &residual), std::pair(&linear.norm.weight, &normWeight),
+        std::pair(&linear.norm.bias, &normBias), std::pair(&linear.result, &result)})
     if (*matrix) {
       *place = list.size();
       list.push_back(matrix->base);

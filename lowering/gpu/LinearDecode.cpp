@@ -31,7 +31,7 @@ struct Shape {
     int64_t bytes = linear.weight.element.getIntOrFloatBitWidth() / 8;
     lanes = linear.weight.vectorWidth(16 / bytes);
     // What is read of x at once is no more than an access either, or a lane would leave every other sector to the next.
-    if (!linear.normWeight)
+    if (!linear.norm.weight)
       lanes = std::min(lanes, linear.x.vectorWidth(kWidestAccess / linear.x.element.getIntOrFloatBitWidth()));
     rows = limits.of(linear.result.extent) == 1 ? 1 : 4;
     int64_t columns = linear.result.width, chunks = linear.x.width / lanes;
@@ -51,7 +51,7 @@ bool samba::fitsLinearDecode(const StepBuilder &s, const LinearOperands &linear)
   constexpr int64_t kMostRows = 16;
   if (s.limits().of(linear.result.extent) > kMostRows)
     return false;
-  if (!linear.normWeight)
+  if (!linear.norm.weight)
     return true;
   Shape shape(s.limits(), linear);
   // What lies in shared memory is read in the steps of the weight, 16 bytes at most.

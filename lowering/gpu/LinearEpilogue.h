@@ -20,7 +20,7 @@ std::string describe(const LinearOperands &linear);
 struct LinearArguments {
   explicit LinearArguments(const LinearOperands &linear);
   std::vector<LaunchArgument> list;
-  size_t x = 0, weight = 0, bias = 0, residual = 0, normWeight = 0, result = 0, sizes = 0;
+  size_t x = 0, weight = 0, bias = 0, residual = 0, normWeight = 0, normBias = 0, result = 0, sizes = 0;
   size_t conv = 0; // the first of the convolution's
   ConvolutionPlaces convolution(const LinearOperands &linear, mlir::ValueRange arguments) const;
 };

@@ -230,7 +230,7 @@ bool samba::fitsLinearFew(const StepBuilder &s, const LinearOperands &linear) {
   int64_t rows = s.limits().of(linear.result.extent);
   if (rows < 2 || rows > kMostRows || linear.x.width % kLane)
     return false;
-  bool rounded = linear.normWeight ? linear.roundedTo && linear.roundedTo.isBF16()
+  bool rounded = linear.norm.weight ? linear.roundedTo && linear.roundedTo.isBF16()
                                    : linear.x.element.isBF16() && linear.x.vectorWidth(kLane) == kLane;
   return rounded &&
          (linear.weight.quant || (linear.weight.element.isBF16() && linear.weight.vectorWidth(kLane) == kLane));

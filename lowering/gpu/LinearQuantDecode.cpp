@@ -110,7 +110,7 @@ private:
 
   /// Four inputs of a row; beyond the last there are zeros.
   SmallVector<Value> inputs(int64_t row, Value column) {
-    int64_t lanes = linear.normWeight ? (linear.x.width % 4 ? 1 : 4) : linear.x.vectorWidth(4);
+    int64_t lanes = linear.norm.weight ? (linear.x.width % 4 ? 1 : 4) : linear.x.vectorWidth(4);
     SmallVector<Value> values;
     for (int64_t i = 0; i < 4; i += lanes) {
       Value at = e.add(column, i), inside;

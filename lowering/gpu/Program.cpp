@@ -99,6 +99,8 @@ static DictionaryAttr argumentAttribute(Builder &b, const LaunchArgument &argume
     return entry("output", b.getStringAttr(argument.name));
   case LaunchArgument::Kind::State:
     return entry("state", b.getI64IntegerAttr(argument.offset));
+  case LaunchArgument::Kind::Number:
+    return entry("i64", b.getI64IntegerAttr(argument.offset));
   }
   llvm_unreachable("unknown kind of argument");
 }

@@ -51,9 +51,9 @@ struct MatrixMap {
 /// An argument of a kernel. A buffer is an intermediate value; its place in the arena is decided when all launches are
 /// known.
 struct LaunchArgument {
-  enum class Kind { Buffer, Weights, Input, Output, State };
+  enum class Kind { Buffer, Weights, Input, Output, State, Number };
   Kind kind = Kind::Buffer;
-  int64_t offset = 0; // bytes
+  int64_t offset = 0; // bytes, or the number
   unsigned buffer = 0;
   std::string name = {};             // of an input or output
   std::optional<MatrixMap> map = {}; // the kernel takes a description of the matrix that lies there, not its address

@@ -111,7 +111,7 @@ void advance(GpuEmitter &e, const ScanOperands &scan, const ScanArguments &place
 
 bool samba::fitsScanProjection(const StepBuilder &s, const LinearOperands &projection) {
   return s.isDecode() && !projection.weight.quant && !projection.residual && !projection.swiglu &&
-         !projection.normWeight;
+         !projection.norm.weight;
 }
 
 // One token a sequence: a thread takes one channel of one sequence a step further.

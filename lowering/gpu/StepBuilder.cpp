@@ -58,6 +58,10 @@ void StepBuilder::launch(const Spec &spec, std::vector<LaunchArgument> arguments
   program.needsExact |= spec.hopper;
 }
 
+static bool isInteger(const LaunchArgument &argument) {
+  return argument.kind == LaunchArgument::Kind::State || argument.kind == LaunchArgument::Kind::Number;
+}
+
 std::string StepBuilder::write(const Spec &spec, ArrayRef<LaunchArgument> arguments, Body body) {
   std::string name = spec.kind;
   for (int64_t i = 1; !names.insert(name).second; ++i)
@@ -67,9 +71,9 @@ std::string StepBuilder::write(const Spec &spec, ArrayRef<LaunchArgument> argume
   Type pointer = LLVM::LLVMPointerType::get(context(), kGlobalSpace);
   SmallVector<Type> types;
   for (const LaunchArgument &argument : arguments)
-    types.push_back(argument.kind == LaunchArgument::Kind::State ? Type(b.getI64Type())
-                    : argument.map                               ? LLVM::LLVMPointerType::get(context())
-                                                                 : pointer);
+    types.push_back(isInteger(argument) ? Type(b.getI64Type())
+                    : argument.map      ? LLVM::LLVMPointerType::get(context())
+                                        : pointer);
   auto function = gpu::GPUFuncOp::create(b, loc, name, b.getFunctionType(types, {}));
   function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), b.getUnitAttr());
   function.setKnownBlockSizeAttr(b.getDenseI32ArrayAttr({int32_t(spec.threads), 1, 1}));

@@ -247,12 +247,23 @@ LogicalResult StepLowering::lowerOp(Operation *op) {
       .Case([&](ProbeOp probe) { return lowerProbe(probe); })
       .Case([&](tensor::ExtractSliceOp slice) { return lowerSlice(slice); })
       .Case([&](LinearOp linear) { return lowerLinear(linear); })
-      .Case([&](RmsNormOp norm) { return lowerNorm(norm); })
+      .Case([&](RmsNormOp op) { return lowerNorm(op, {matrix(op.getWeight()), {}, op.getEps().convertToDouble()}); })
+      .Case([&](LayerNormOp op) {
+        return lowerNorm(
+            op, {matrix(op.getWeight()), matrix(op.getBias()), op.getEps().convertToDouble(), /*centred=*/true});
+      })
       .Case([&](RotaryOp rotary) { return lowerRotary(rotary); })
       .Case([&](CausalConv1dOp conv) { return lowerConvolution(conv); })
       .Case([&](SelectiveScanOp scan) { return lowerScan(scan); })
       .Case([&](SlidingWindowAttentionOp attention) { return lowerAttention(attention); })
-      .Case<YieldOp, func::ReturnOp, tensor::DimOp, arith::ConstantOp>([&](auto) { return success(); })
+      .Case([&](CrossAttentionOp attention) { return lowerCrossAttention(attention); })
+      .Case([&](DifferentialNormOp norm) { return lowerDifferentialNorm(norm); })
+      .Case<YieldOp, func::ReturnOp, tensor::DimOp>([&](auto) { return success(); })
+      .Case([&](arith::ConstantOp constant) {
+        if (auto number = dyn_cast<IntegerAttr>(constant.getValue()))
+          integers[constant] = {LaunchArgument::Kind::Number, number.getInt()};
+        return success();
+      })
       .Case([&](LoadWeightOp load) -> LogicalResult {
         auto weight = SymbolTable::lookupNearestSymbolFrom<WeightOp>(load, load.getWeightAttr());
         if (!weight || !weight.getOffset())
@@ -312,21 +323,20 @@ LogicalResult StepLowering::lowerOp(Operation *op) {
       .Default([&](Operation *op) { return op->emitOpError() << "has no lowering to the GPU"; });
 }
 
-LogicalResult StepLowering::lowerNorm(RmsNormOp norm) {
-  if (norm->hasAttr(kRoundNormalised))
-    return norm.emitOpError() << "with " << kRoundNormalised
-                              << " has no lowering to the GPU (--numerics=norm_cast=fused)";
-  Matrix x = matrix(norm.getX()), weight = matrix(norm.getWeight());
-  double eps = norm.getEps().convertToDouble();
-  auto rounding = onlyUser<arith::TruncFOp>(norm.getResult());
-  Value read = rounding ? rounding.getResult() : norm.getResult();
-  if (weight && s.isDecode() && isInKernel(norm) && onlyUser<LinearOp>(read)) {
+LogicalResult StepLowering::lowerNorm(Operation *op, const NormOperands &norm) {
+  if (op->hasAttr(kRoundNormalised))
+    return op->emitOpError() << "with " << kRoundNormalised
+                             << " has no lowering to the GPU (--numerics=norm_cast=fused)";
+  Matrix x = matrix(op->getOperand(0));
+  auto rounding = onlyUser<arith::TruncFOp>(op->getResult(0));
+  Value read = rounding ? rounding.getResult() : op->getResult(0);
+  if (norm.weight && s.isDecode() && isInKernel(op) && onlyUser<LinearOp>(read)) {
     if (rounding)
       done.insert(rounding);
-    norms[read] = {x, weight, eps};
+    norms[read] = {x, norm};
     return success();
   }
-  launchRmsNorm(s, x, weight, eps, destination(norm.getResult(), x.extent));
+  launchNorm(s, x, norm, destination(op->getResult(0), x.extent));
   return success();
 }
 
@@ -353,8 +363,7 @@ LogicalResult StepLowering::lowerLinear(LinearOp op) {
   linear.outputs = tensorOf(op.getWeight()).getDimSize(0);
   if (auto norm = norms.find(op.getX()); norm != norms.end()) {
     linear.x = norm->second.x;
-    linear.normWeight = norm->second.weight;
-    linear.eps = norm->second.eps;
+    linear.norm = norm->second.how;
     if (!tensorOf(op.getX()).getElementType().isF32())
       linear.roundedTo = tensorOf(op.getX()).getElementType();
   }
@@ -437,44 +446,5 @@ LogicalResult StepLowering::lowerScan(SelectiveScanOp op) {
   scan.result = destination(op.getResult(), scan.u.extent);
   launchScan(s, scan);
   bind(op.getState(), op.getNewState());
-  return success();
-}
-
-/// A query or key in memory.
-Matrix StepLowering::rotated(Value value) {
-  auto rotation = rotations.find(value);
-  if (rotation == rotations.end())
-    return matrix(value);
-  Matrix result = destination(value, rotation->second.x.extent);
-  launchRotary(s, rotation->second.x, rotation->second.table, result);
-  return result;
-}
-
-LogicalResult StepLowering::lowerAttention(SlidingWindowAttentionOp op) {
-  constexpr int64_t kWidestHead = 256;
-  if (op.getHeadDim() > kWidestHead)
-    return op.emitOpError() << "expected heads of at most " << kWidestHead << " lanes, got " << op.getHeadDim();
-  if (op.getValueDim() != op.getHeadDim())
-    return op.emitOpError() << "with values wider than keys has no lowering to the GPU";
-  if (op->hasAttr(kRoundWeights))
-    return op.emitOpError() << "with " << kRoundWeights << " has no lowering to the GPU (--numerics=attn_p=f32)";
-  AttentionOperands attention;
-  auto q = rotations.find(op.getQ()), k = rotations.find(op.getK());
-  if (q != rotations.end() && k != rotations.end()) {
-    attention.q = q->second.x;
-    attention.k = k->second.x;
-    attention.table = q->second.table;
-  } else {
-    attention.q = rotated(op.getQ());
-    attention.k = rotated(op.getK());
-  }
-  attention.v = matrix(op.getV());
-  attention.keys = states.lookup(op.getKeyState());
-  attention.values = states.lookup(op.getValueState());
-  attention.windowed = op.getWindow().has_value();
-  attention.result = destination(op.getResult(), attention.q.extent);
-  launchAttention(s, attention);
-  bind(op.getKeyState(), op.getNewKeyState());
-  bind(op.getValueState(), op.getNewValueState());
   return success();
 }

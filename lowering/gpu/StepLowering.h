@@ -30,8 +30,8 @@ public:
 private:
   /// A norm that the linears which read it compute themselves.
   struct Norm {
-    Matrix x, weight;
-    double eps;
+    Matrix x;
+    NormOperands how;
   };
   /// A rotation that the attention which reads it computes itself.
   struct Rotation {
@@ -45,14 +45,16 @@ private:
   mlir::LogicalResult lowerCall(mlir::func::CallOp call);
   mlir::LogicalResult lowerProbe(ProbeOp probe);
   mlir::LogicalResult lowerSlice(mlir::tensor::ExtractSliceOp slice);
-  mlir::LogicalResult lowerNorm(RmsNormOp norm);
+  mlir::LogicalResult lowerNorm(mlir::Operation *op, const NormOperands &norm);
   mlir::LogicalResult lowerLinear(LinearOp linear);
   mlir::LogicalResult lowerRotary(RotaryOp rotary);
   Matrix rotated(mlir::Value value);
   void joinConvolution(LinearOperands &linear, LinearOp op, CausalConv1dOp conv);
   mlir::LogicalResult lowerConvolution(CausalConv1dOp conv);
   mlir::LogicalResult lowerScan(SelectiveScanOp scan);
+  mlir::LogicalResult lowerDifferentialNorm(DifferentialNormOp norm);
   mlir::LogicalResult lowerAttention(SlidingWindowAttentionOp attention);
+  mlir::LogicalResult lowerCrossAttention(CrossAttentionOp attention);
   /// `to` is where `from` is, whichever kind of value that is.
   void bind(mlir::Value from, mlir::Value to);
 
@@ -65,7 +67,7 @@ private:
 
   StepBuilder &s;
   llvm::DenseMap<mlir::Value, Matrix> matrices;
-  llvm::DenseMap<mlir::Value, LaunchArgument> integers; // inputs of indices
+  llvm::DenseMap<mlir::Value, LaunchArgument> integers; // inputs of indices, and constants
   llvm::DenseMap<mlir::Value, StateSlice> states;
   llvm::DenseMap<mlir::Value, Norm> norms;
   llvm::DenseMap<mlir::Value, Rotation> rotations;

@@ -167,6 +167,7 @@ template <class F> std::unique_ptr<Engine> interpret(mlir::ModuleOp module, cons
 
 enum class Cpu { Native, Baseline };
 enum class Precision { F32, BF16, Int8, Int4 };
+constexpr const char *precisionNames[] = {"f32", "bf16", "int8", "int4"};
 
 template <Cpu cpu, Precision precision, Precision kv = Precision::F32>
 std::unique_ptr<Engine> compile(mlir::ModuleOp module, const WeightSource *weights) {
@@ -179,8 +180,7 @@ std::unique_ptr<Engine> compile(mlir::ModuleOp module, const WeightSource *weigh
 #endif
     options.chunk = 1;
   }
-  constexpr const char *names[] = {"f32", "bf16", "int8", "int4"};
-  options.precision = names[int(precision)];
+  options.precision = precisionNames[int(precision)];
   options.kv = kv == Precision::BF16 ? "bf16" : kv == Precision::Int8 ? "int8" : "f32";
   return std::make_unique<Compiled>(module, weights, options);
 }
@@ -188,8 +188,7 @@ std::unique_ptr<Engine> compile(mlir::ModuleOp module, const WeightSource *weigh
 template <Precision precision, bool hopper = false>
 std::unique_ptr<Engine> compileForDevice(mlir::ModuleOp module, const WeightSource *weights) {
   VirtualOptions options;
-  if (precision == Precision::BF16)
-    options.precision = "bf16";
+  options.precision = precisionNames[int(precision)];
   options.hopper = hopper;
   options.seed = hopper; // another order of warps than the others
   return createVirtualEngine(module, weights, options);
@@ -219,6 +218,8 @@ const EngineKind baselineKvInInt8{
     "baseline_kv_int8", 2e-5, 3e-5, true, false, compile<Cpu::Baseline, Precision::F32, Precision::Int8>};
 const EngineKind device{"device", 2e-5, 3e-5, true, true, compileForDevice<Precision::F32>};
 const EngineKind deviceInBf16{"device_bf16", 2e-5, 3e-5, true, true, compileForDevice<Precision::BF16>};
+const EngineKind deviceInInt8{"device_int8", 2e-5, 3e-5, true, true, compileForDevice<Precision::Int8>};
+const EngineKind deviceInInt4{"device_int4", 2e-5, 3e-5, true, true, compileForDevice<Precision::Int4>};
 const EngineKind hopperInBf16{"hopper_bf16", 2e-5, 3e-5, true, true, compileForDevice<Precision::BF16, true>};
 
 } // namespace samba::reference::test

@@ -54,6 +54,7 @@ extern const EngineKind nativeKvInBf16, baselineKvInBf16; // the same with keys 
 extern const EngineKind nativeKvInInt8, baselineKvInInt8;
 extern const EngineKind device;                     // compiled for a GPU, run on the virtual device with all its checks
 extern const EngineKind deviceInBf16, hopperInBf16; // the same with matrices in bf16
+extern const EngineKind deviceInInt8, deviceInInt4;
 
 } // namespace samba::reference::test
 

@@ -276,6 +276,14 @@ INSTANTIATE_TEST_SUITE_P(Families, ModelGolden,
                            return std::string(std::get<0>(info.param).name) + "_" + std::get<1>(info.param).name;
                          });
 
+// What no other model has: LayerNorm, differences of heads, values wider than keys, layers for wanted tokens alone.
+INSTANTIATE_TEST_SUITE_P(Phi4Flash, ModelGolden,
+                         testing::Combine(testing::ValuesIn(llvm::ArrayRef(familyModels).take_back(3)),
+                                          testing::Values(device)),
+                         [](const auto &info) {
+                           return std::string(std::get<0>(info.param).name) + "_" + std::get<1>(info.param).name;
+                         });
+
 //===----------------------------------------------------------------------===//
 // Matrices in bf16
 //===----------------------------------------------------------------------===//
@@ -333,7 +341,8 @@ TEST_P(InBf16, ActivationsToo) {
 TEST_P(InBf16, OnTheDevice) { expectRounded(deviceInBf16, true); }
 TEST_P(InBf16, OnHopper) { expectRounded(hopperInBf16, true); }
 
-INSTANTIATE_TEST_SUITE_P(Tiny, InBf16, testing::Values(models[0], models[1], models[4]),
+INSTANTIATE_TEST_SUITE_P(Tiny, InBf16,
+                         testing::Values(models[0], models[1], models[4], llvm::ArrayRef(familyModels).back()),
                          [](const auto &info) { return std::string(info.param.name); });
 
 //===----------------------------------------------------------------------===//

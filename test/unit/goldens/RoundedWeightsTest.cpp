@@ -58,7 +58,7 @@ TEST_P(RoundedWeights, InEveryWay) {
   double change = relativeNorm(expected, take(golden.floats<double>("logits")));
   EXPECT_GT(change, 1e-5);
   EXPECT_LT(change, 0.01);
-  for (const EngineKind *engine : {&exact, &native, &baseline}) {
+  for (const EngineKind *engine : {&exact, &native, &baseline, &device}) {
     SCOPED_TRACE(engine->name);
     Model model(path, "model.safetensors", engine->create, roundWeights);
     double tolerance = engine->isCompiled ? 0.2 * change : 0;

@@ -33,6 +33,16 @@
 // CHECK-NOT: llvm.load
 // CHECK: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xf32>, !llvm.ptr<1>
 // CHECK: gpu.return
+
+// LayerNorm: the mean is known before the squares are summed, and the bias is added with the product.
+// CHECK-LABEL: gpu.func @layer_norm(
+// CHECK-COUNT-5: nvvm.shfl.sync bfly
+// CHECK: arith.subf
+// CHECK-COUNT-5: nvvm.shfl.sync bfly
+// CHECK: llvm.nvvm.rsqrt.approx.ftz.f
+// CHECK: math.fma
+// CHECK: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xf32>, !llvm.ptr<1>
+// CHECK: gpu.return
 module attributes {samba.weight_bytes = 877440 : i64} {
   samba.weight @embed from "embed" {offset = 0 : i64} : tensor<100x160xf32>
   samba.weight @norm from "norm" {offset = 64000 : i64} : tensor<160xf32>
@@ -60,6 +70,11 @@ module attributes {samba.weight_bytes = 877440 : i64} {
       samba.yield %1 : tensor<?x100xf32>
     }
     samba.probe %w, "after", 1 : tensor<?x100xf32>
+    %l = samba.kernel "l" ins(%a = %y : tensor<?x160xf32>, %b = %norm : tensor<160xf32>) -> tensor<?x160xf32> {
+      %0 = samba.layer_norm %a, %b bias %b : tensor<160xf32> {eps = 1.0e-5 : f32} : tensor<?x160xf32>, tensor<160xf32> loc("layer")
+      samba.yield %0 : tensor<?x160xf32>
+    }
+    samba.probe %l, "layer", 2 : tensor<?x160xf32>
     return %y : tensor<?x160xf32>
   }
 }

@@ -1,0 +1,85 @@
+//===- StepAttention.cpp - attention of a step ----------------------------===//
+//
+// Part of samba-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lowering/gpu/StepLowering.h"
+
+#include "dialect/Numerics.h"
+
+using namespace mlir;
+using namespace samba;
+
+/// A query or key in memory.
+Matrix StepLowering::rotated(Value value) {
+  auto rotation = rotations.find(value);
+  if (rotation == rotations.end())
+    return matrix(value);
+  Matrix result = destination(value, rotation->second.x.extent);
+  launchRotary(s, rotation->second.x, rotation->second.table, result);
+  return result;
+}
+
+/// What a thread keeps of heads has to fit its registers.
+template <typename Attention> static LogicalResult checkHeads(Attention op) {
+  constexpr int64_t kWidestHead = 256, kWidestValue = 512;
+  if (op.getHeadDim() > kWidestHead)
+    return op.emitOpError() << "expected heads of at most " << kWidestHead << " lanes, got " << op.getHeadDim();
+  if (op.getValueDim() > kWidestValue)
+    return op.emitOpError() << "expected values of at most " << kWidestValue << " lanes, got " << op.getValueDim();
+  return success();
+}
+
+LogicalResult StepLowering::lowerAttention(SlidingWindowAttentionOp op) {
+  if (failed(checkHeads(op)))
+    return failure();
+  AttentionOperands attention;
+  auto q = rotations.find(op.getQ()), k = rotations.find(op.getK());
+  if (q != rotations.end() && k != rotations.end()) {
+    attention.q = q->second.x;
+    attention.k = k->second.x;
+    attention.table = q->second.table;
+  } else {
+    attention.q = rotated(op.getQ());
+    attention.k = rotated(op.getK());
+  }
+  attention.v = matrix(op.getV());
+  attention.keys = states.lookup(op.getKeyState());
+  attention.values = states.lookup(op.getValueState());
+  attention.windowed = op.getWindow().has_value();
+  attention.roundWeights = op->hasAttr(kRoundWeights);
+  attention.result = destination(op.getResult(), attention.q.extent);
+  launchAttention(s, attention);
+  bind(op.getKeyState(), op.getNewKeyState());
+  bind(op.getValueState(), op.getNewValueState());
+  return success();
+}
+
+LogicalResult StepLowering::lowerCrossAttention(CrossAttentionOp op) {
+  if (failed(checkHeads(op)))
+    return failure();
+  AttentionOperands attention;
+  attention.q = matrix(op.getQ());
+  attention.rows = integers.lookup(op.getRows());
+  attention.keys = states.lookup(op.getKeyState());
+  attention.values = states.lookup(op.getValueState());
+  attention.windowed = false;
+  attention.roundWeights = op->hasAttr(kRoundWeights);
+  attention.result = destination(op.getResult(), attention.q.extent);
+  launchAttention(s, attention);
+  bind(op.getKeyState(), op.getNewKeyState());
+  bind(op.getValueState(), op.getNewValueState());
+  return success();
+}
+
+LogicalResult StepLowering::lowerDifferentialNorm(DifferentialNormOp op) {
+  LaunchArgument depth = integers.lookup(op.getDepth());
+  if (depth.kind != LaunchArgument::Kind::Number)
+    return op.emitOpError() << "expected a depth that is a constant of the public function";
+  Matrix x = matrix(op.getX());
+  launchDifferentialNorm(s, {x, matrix(op.getLambda()), matrix(op.getWeight()), destination(op.getResult(), x.extent),
+                             depth, int64_t(op.getPairs()), op.getEps().convertToDouble()});
+  return success();
+}
