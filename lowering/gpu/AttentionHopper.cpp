@@ -25,20 +25,24 @@ namespace {
 
 constexpr int64_t kTokens = 128, kMultipliers = 2 * kWarpgroup, kThreads = kMultipliers + kWarpgroup, kStages = 2;
 
-int64_t matrixBytesOf(const AttentionOperands &a) {
-  return llvm::divideCeil(a.keys.type.getShape()[2], kTileColumns) * AttentionTile::kKeys * kTileRowBytes;
+int64_t matrixBytesOf(int64_t lanes) {
+  return llvm::divideCeil(lanes, kTileColumns) * AttentionTile::kKeys * kTileRowBytes;
 }
 
-int64_t sharedBytesOf(const AttentionOperands &a) { return kStages * (2 * matrixBytesOf(a) + 2 * kBarrierBytes); }
+/// Of the keys and values of a stage.
+int64_t stageBytesOf(const AttentionOperands &a) { return matrixBytesOf(a.headDim()) + matrixBytesOf(a.valueDim()); }
+
+int64_t sharedBytesOf(const AttentionOperands &a) { return kStages * (stageBytesOf(a) + 2 * kBarrierBytes); }
 
 class Kernel : AttentionTile {
 public:
   Kernel(GpuEmitter &e, const AttentionOperands &a, const AttentionArguments &places, ValueRange arguments)
-      : AttentionTile(e, a, places, arguments), hopper(e), matrixBytes(matrixBytesOf(a)) {}
+      : AttentionTile(e, a, places, arguments), hopper(e), keyBytes(matrixBytesOf(headDim)),
+        stageBytes(stageBytesOf(a)) {}
 
   void emit() {
     memory = e.dynamicShared();
-    barriers = at(memory, e.index(kStages * 2 * matrixBytes));
+    barriers = at(memory, e.index(kStages * stageBytes));
     Sequence sequence(e, places, arguments, e.block(1));
     Value length = e.sub(sequence.end, sequence.start), first = e.mul(e.block(2), kTokens);
     e.when(e.less(first, length), [&] { attend(sequence, first, length); });
@@ -48,7 +52,7 @@ private:
   Value at(Value pointer, Value bytes) { return e.address(pointer, e.b.getI8Type(), bytes); }
   Value full(Value stage) { return e.address(barriers, e.b.getI64Type(), stage); }
   Value empty(Value stage) { return full(e.add(stage, kStages)); }
-  Value bytesOf(Value stage) { return e.mul(stage, 2 * matrixBytes); }
+  Value bytesOf(Value stage) { return e.mul(stage, stageBytes); }
 
   /// The stage after this one, and the parity of its phase.
   std::pair<Value, Value> next(Value stage, Value parity) {
@@ -74,7 +78,7 @@ private:
     Value thread = e.sub(e.thread(), e.index(kMultipliers)), filled = e.add(range.begin, kStages * kKeys);
     // Chunk c of a row lies at place c xor (row mod 8), in the tile of its 64
     // lanes.
-    auto placeOf = [&](Value row, Value chunk) {
+    auto placeOf = [&](Value row, Value chunk, int64_t) {
       constexpr int64_t kChunks = kTileColumns / kChunk;
       Value tile = e.mul(e.divFloor(chunk, kChunks), kKeys * kTileRowBytes);
       Value place = e.bitXor(e.bitAnd(chunk, kChunks - 1), e.bitAnd(row, 7));
@@ -85,7 +89,7 @@ private:
       Value stage = values[0], keys = at(memory, bytesOf(stage));
       // At first all stages are empty.
       e.when(e.less(e.sub(filled, e.index(1)), tile), [&] { hopper.wait(empty(stage), values[1]); });
-      copyTile(sequence, range, tile, thread, kWarpgroup, keys, at(keys, e.index(matrixBytes)), placeOf);
+      copyTile(sequence, range, tile, thread, kWarpgroup, keys, at(keys, e.index(keyBytes)), placeOf);
       hopper.publishShared();
       hopper.arrive(full(stage));
       auto [following, parity] = next(stage, values[1]);
@@ -98,7 +102,7 @@ private:
     for (SmallVector<Value> &words : queries)
       hopper.settle(words);
     Value keys = hopper.describe(memory);
-    Value values = hopper.describe(at(memory, e.index(matrixBytes)), kKeys * kTileRowBytes);
+    Value values = hopper.describe(at(memory, e.index(keyBytes)), kKeys * kTileRowBytes);
     SmallVector<Value> carried = flatten(start());
     size_t states = carried.size();
     carried.append({e.index(0), e.index(0)}); // the stage and its parity
@@ -138,7 +142,7 @@ private:
   }
 
   HopperEmitter hopper;
-  int64_t matrixBytes;
+  int64_t keyBytes, stageBytes;
   Value memory, barriers;
 };
 
@@ -151,7 +155,7 @@ bool samba::fitsAttentionHopper(const StepBuilder &s, const AttentionOperands &a
 void samba::launchAttentionHopper(StepBuilder &s, const AttentionOperands &attention) {
   AttentionArguments places(attention);
   StepBuilder::Spec spec{"attention_hopper", describe(attention), kThreads};
-  spec.grid[0].times = attention.q.width / attention.keys.type.getShape()[2];
+  spec.grid[0].times = attention.q.width / attention.headDim();
   spec.grid[1].of = Extent::Sequences;
   spec.grid[2] = {Extent::Longest, kTokens};
   spec.sharedBytes = sharedBytesOf(attention);

@@ -30,11 +30,11 @@ constexpr int64_t kTokens = 64, kThreads = 128;
 class Kernel : AttentionTile {
 public:
   Kernel(GpuEmitter &e, const AttentionOperands &a, const AttentionArguments &places, ValueRange arguments)
-      : AttentionTile(e, a, places, arguments), chunks(headDim / kChunk), rowBytes(headDim * 2) {}
+      : AttentionTile(e, a, places, arguments) {}
 
   void emit() {
-    keysInShared = e.shared(kKeys * rowBytes);
-    valuesInShared = e.shared(kKeys * rowBytes);
+    keysInShared = e.shared(kKeys * headDim * 2);
+    valuesInShared = e.shared(kKeys * valueDim * 2);
     Sequence sequence(e, places, arguments, e.block(1));
     Value length = e.sub(sequence.end, sequence.start), first = e.mul(e.block(2), kTokens);
     e.when(e.less(first, length), [&] { attend(sequence, first, length); });
@@ -49,7 +49,7 @@ private:
           State state = unflatten(values);
           e.barrier(); // the tile before is used up
           copyTile(sequence, range, tile, e.thread(), kThreads, keysInShared, valuesInShared,
-                   [&](Value row, Value chunk) { return placeOf(row, chunk); });
+                   [&](Value row, Value chunk, int64_t lanes) { return placeOf(row, chunk, lanes); });
           e.barrier();
           SmallVector<Value> scores = computeScores();
           accumulate(state, softmax(state, maskEdges(scores, range, tile)));
@@ -58,7 +58,8 @@ private:
     store(unflatten(carried), sequence, first, length);
   }
 
-  Value placeOf(Value row, Value chunk) {
+  Value placeOf(Value row, Value chunk, int64_t lanes) {
+    int64_t rowBytes = lanes * 2, chunks = lanes / kChunk;
     int64_t rowsOfLine = std::max<int64_t>(1, 128 / rowBytes), mask = std::min<int64_t>(8, chunks) - 1;
     Value permutation = e.bitAnd(e.divFloor(row, rowsOfLine), mask);
     return e.add(e.mul(row, rowBytes), e.mul(e.bitXor(chunk, permutation), 16));
@@ -71,7 +72,8 @@ private:
     Value row = e.add(e.bitAnd(lane, 7), e.mul(e.shiftRight(lane, 4), 8)), half = e.bitAnd(e.shiftRight(lane, 3), 1);
     for (int64_t step = 0; step < headDim / 16; ++step)
       for (int64_t n = 0; n < kKeys / 8; n += 2) {
-        Value from = e.address(keysInShared, e.b.getI8Type(), placeOf(e.add(row, n * 8), e.add(half, step * 2)));
+        Value place = placeOf(e.add(row, n * 8), e.add(half, step * 2), headDim);
+        Value from = e.address(keysInShared, e.b.getI8Type(), place);
         SmallVector<Value> two = e.loadMatrices(from, 4);
         for (int64_t i = 0; i < 2; ++i)
           e.multiplyAccumulate(queries[step], ArrayRef<Value>(two).slice(2 * i, 2),
@@ -84,8 +86,9 @@ private:
     Value lane = e.lane(), row = e.bitAnd(lane, 15), half = e.shiftRight(lane, 4);
     for (int64_t step = 0; step < kKeys / 16; ++step) {
       SmallVector<Value> own = operandOf(weights, step);
-      for (int64_t n = 0; n < headDim / 8; n += 2) {
-        Value from = e.address(valuesInShared, e.b.getI8Type(), placeOf(e.add(row, step * 16), e.add(half, n)));
+      for (int64_t n = 0; n < valueDim / 8; n += 2) {
+        Value place = placeOf(e.add(row, step * 16), e.add(half, n), valueDim);
+        Value from = e.address(valuesInShared, e.b.getI8Type(), place);
         SmallVector<Value> two = e.loadMatrices(from, 4, /*transposed=*/true);
         for (int64_t i = 0; i < 2; ++i)
           e.multiplyAccumulate(own, ArrayRef<Value>(two).slice(2 * i, 2),
@@ -94,29 +97,24 @@ private:
     }
   }
 
-  int64_t chunks, rowBytes;
   Value keysInShared, valuesInShared;
   SmallVector<SmallVector<Value>> queries;
 };
 
 } // namespace
 
-// A result that is stored rounded says that the model is one of bf16: nothing
-// else gives up the precision of f32.
+// Only a model of bf16 gives up the precision of f32.
 bool samba::fitsAttentionTensor(const StepBuilder &s, const AttentionOperands &a) {
-  int64_t headDim = a.headDim();
-  if (a.isCross() || a.roundWeights || a.valueDim() != headDim)
-    return false;
-  bool knownHead = headDim == 16 || headDim == 32 || headDim == 64 || headDim == 128;
+  auto isKnown = [](int64_t lanes) { return lanes == 16 || lanes == 32 || lanes == 64 || lanes == 128; };
   auto isAligned = [](const Matrix &matrix) { return matrix.element.isF32() && matrix.vectorWidth(4) == 4; };
-  return !s.isDecode() && a.result.element.isBF16() && knownHead && isAligned(a.q) && isAligned(a.k) &&
-         isAligned(a.v) && a.result.vectorWidth(2) == 2;
+  return !s.isDecode() && a.inBf16 && !a.isCross() && !a.roundWeights && isKnown(a.headDim()) &&
+         isKnown(a.valueDim()) && isAligned(a.q) && isAligned(a.k) && isAligned(a.v) && a.result.vectorWidth(2) == 2;
 }
 
 void samba::launchAttentionTensor(StepBuilder &s, const AttentionOperands &attention) {
   AttentionArguments places(attention);
   StepBuilder::Spec spec{"attention_tensor", describe(attention), kThreads};
-  spec.grid[0].times = attention.q.width / attention.keys.type.getShape()[2];
+  spec.grid[0].times = attention.q.width / attention.headDim();
   spec.grid[1].of = Extent::Sequences;
   spec.grid[2] = {Extent::Longest, kTokens};
   s.launch(spec, places.list,

@@ -17,7 +17,7 @@ static constexpr double kLowest = -1e30; // below every score; finite, so that d
 
 AttentionTile::State AttentionTile::start() {
   State state;
-  state.sums.assign(headDim / 8 * 4, e.scalar(0));
+  state.sums.assign(valueDim / 8 * 4, e.scalar(0));
   state.largest.assign(2, e.scalar(kLowest));
   state.total.assign(2, e.scalar(0));
   return state;
@@ -52,6 +52,10 @@ Value AttentionTile::keyHead() {
   return e.divFloor(e.block(0), group);
 }
 
+Value AttentionTile::valueHead() {
+  return e.divFloor(keyHead(), a.keys.type.getShape()[0] / a.values.type.getShape()[0]);
+}
+
 Value AttentionTile::ownToken(Value first, int64_t half) {
   return e.add(e.add(first, e.mul(e.warp(), 16)), e.add(e.divFloor(e.lane(), 4), half * 8));
 }
@@ -82,26 +86,37 @@ SmallVector<SmallVector<Value>> AttentionTile::loadQueries(Sequence &sequence, c
 // read whole sectors.
 void AttentionTile::copyTile(Sequence &sequence, const Range &range, Value tile, Value thread, int64_t threads,
                              Value keysInShared, Value valuesInShared, PlaceOf placeOf) {
-  constexpr int64_t kPart = kChunk / 2;
-  int64_t parts = headDim / kPart, perRound = threads / parts;
-  Value part = e.remainder(thread, parts), lane = e.mul(part, kPart);
-  Value chunk = e.shiftRight(part, 1), inChunk = e.mul(e.bitAnd(part, 1), kPart * 2);
-  Value ring = e.mul(keyHead(), slots * headDim), column = e.add(e.mul(keyHead(), headDim), lane);
-  for (int64_t round = 0; round < kKeys / perRound; ++round) {
-    Value row = e.add(e.divFloor(thread, parts), round * perRound), target = e.add(placeOf(row, chunk), inChunk);
-    Value key = e.minimum(e.add(tile, row), range.last), isOlder = e.less(key, e.index(0));
-    Value place = e.add(range.slot, e.sub(key, range.begin));
-    place = e.select(e.less(place, e.index(slots)), place, e.sub(place, e.index(slots)));
-    Value inRing = e.add(e.add(ring, e.mul(place, headDim)), lane), keyRow = e.add(sequence.start, key);
-    auto copy = [&](const Matrix &matrix, Value pointer, Value older, Value memory) {
-      Value own = e.add(e.mul(keyRow, matrix.stride), column);
-      Value from = e.select(isOlder, e.address(older, f32, inRing), e.address(pointer, f32, own));
-      SmallVector<Value> values = e.load(from, f32, e.index(0), kPart);
-      e.store(values, e.address(memory, e.b.getI8Type(), target), e.b.getBF16Type(), e.index(0));
-    };
-    copy(a.k, arguments[places.k], sequence.keys, keysInShared);
-    copy(a.v, arguments[places.v], sequence.values, valuesInShared);
-  }
+  struct Source {
+    const Matrix &matrix;
+    Value pointer, ring, memory;
+  };
+  Source keys{a.k, arguments[places.k], sequence.keys, keysInShared};
+  Source values{a.v, arguments[places.v], sequence.values, valuesInShared};
+  auto copy = [&](ArrayRef<Source> sources, Value head, int64_t lanes) {
+    constexpr int64_t kPart = kChunk / 2;
+    int64_t parts = lanes / kPart, perRound = threads / parts;
+    Value part = e.remainder(thread, parts), lane = e.mul(part, kPart);
+    Value chunk = e.shiftRight(part, 1), inChunk = e.mul(e.bitAnd(part, 1), kPart * 2);
+    Value ring = e.mul(head, slots * lanes), column = e.add(e.mul(head, lanes), lane);
+    for (int64_t round = 0; round < kKeys / perRound; ++round) {
+      Value row = e.add(e.divFloor(thread, parts), round * perRound);
+      Value target = e.add(placeOf(row, chunk, lanes), inChunk);
+      Value key = e.minimum(e.add(tile, row), range.last), isOlder = e.less(key, e.index(0));
+      Value place = e.add(range.slot, e.sub(key, range.begin));
+      place = e.select(e.less(place, e.index(slots)), place, e.sub(place, e.index(slots)));
+      Value inRing = e.add(e.add(ring, e.mul(place, lanes)), lane), keyRow = e.add(sequence.start, key);
+      for (const Source &source : sources) {
+        Value own = e.add(e.mul(keyRow, source.matrix.stride), column);
+        Value from = e.select(isOlder, e.address(source.ring, f32, inRing), e.address(source.pointer, f32, own));
+        SmallVector<Value> loaded = e.load(from, f32, e.index(0), kPart);
+        e.store(loaded, e.address(source.memory, e.b.getI8Type(), target), e.b.getBF16Type(), e.index(0));
+      }
+    }
+  };
+  if (a.keys.type == a.values.type)
+    return copy({keys, values}, keyHead(), headDim);
+  copy(keys, keyHead(), headDim);
+  copy(values, valueHead(), valueDim);
 }
 
 SmallVector<Value> AttentionTile::maskEdges(ArrayRef<Value> scores, const Range &range, Value tile) {
@@ -152,7 +167,7 @@ SmallVector<Value> AttentionTile::softmax(State &state, ArrayRef<Value> scores) 
       }
     state.largest[half] = largest;
     state.total[half] = total;
-    for (int64_t n = 0; n < headDim / 8; ++n)
+    for (int64_t n = 0; n < valueDim / 8; ++n)
       for (int64_t i = 0; i < 2; ++i)
         state.sums[n * 4 + half * 2 + i] = e.mulf(state.sums[n * 4 + half * 2 + i], keep);
   }
@@ -171,15 +186,30 @@ SmallVector<Value> AttentionTile::operandOf(ArrayRef<Value> weights, int64_t ste
 // A thread has four bytes of a row for each eight lanes of the head, and four
 // threads have such a piece of the row. Of two pieces the threads of an even
 // row take the first and those of the odd row below it the second, for the one
-// row and then for the other: so eight threads write a sector.
+// row and then for the other: so eight threads write a sector. In f32 such a
+// piece is a sector.
 void AttentionTile::store(const State &state, Sequence &sequence, Value first, Value length) {
   Value isOdd = e.equal(e.bitAnd(e.shiftRight(e.lane(), 2), 1), e.index(1));
-  Value column = e.add(e.mul(e.block(0), headDim), e.mul(e.bitAnd(e.lane(), 3), 2));
+  Value column = e.add(e.mul(e.block(0), valueDim), e.mul(e.bitAnd(e.lane(), 3), 2));
+  if (a.result.element.isF32()) {
+    for (int64_t half = 0; half < 2; ++half) {
+      Value token = ownToken(first, half), factor = e.reciprocal(e.warpSum(state.total[half], 4));
+      Value start = e.add(e.mul(e.add(sequence.start, token), a.result.stride), column);
+      e.when(e.less(token, length), [&] {
+        for (int64_t n = 0; n < valueDim / 8; ++n) {
+          ArrayRef<Value> pair = ArrayRef<Value>(state.sums).slice(n * 4 + half * 2, 2);
+          e.store({e.mulf(pair[0], factor), e.mulf(pair[1], factor)}, arguments[places.result], f32,
+                  e.add(start, n * 8));
+        }
+      });
+    }
+    return;
+  }
   column = e.add(column, e.select(isOdd, e.index(8), e.index(0)));
   for (int64_t half = 0; half < 2; ++half) {
     Value token = ownToken(first, half), factor = e.reciprocal(e.warpSum(state.total[half], 4));
     Value even = e.sub(token, e.select(isOdd, e.index(1), e.index(0)));
-    for (int64_t n = 0; n < headDim / 8; n += 2) {
+    for (int64_t n = 0; n < valueDim / 8; n += 2) {
       auto piece = [&](int64_t n) {
         ArrayRef<Value> pair = ArrayRef<Value>(state.sums).slice(n * 4 + half * 2, 2);
         return e.packPair(e.mulf(pair[0], factor), e.mulf(pair[1], factor));

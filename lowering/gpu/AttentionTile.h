@@ -25,7 +25,7 @@ public:
   using Value = mlir::Value;
 
   AttentionTile(GpuEmitter &e, const AttentionOperands &a, const AttentionArguments &places, mlir::ValueRange arguments)
-      : e(e), a(a), places(places), arguments(arguments), headDim(a.keys.type.getShape()[2]),
+      : e(e), a(a), places(places), arguments(arguments), headDim(a.headDim()), valueDim(a.valueDim()),
         slots(a.keys.type.getShape()[1]), f32(e.b.getF32Type()) {}
 
   static constexpr int64_t kKeys = 64,
@@ -33,7 +33,7 @@ public:
 
 protected:
   struct State {
-    mlir::SmallVector<Value> sums;           // of values, [headDim / 8][4]
+    mlir::SmallVector<Value> sums;           // of values, [valueDim / 8][4]
     mlir::SmallVector<Value> largest, total; // of the two rows of a thread
   };
   State start();
@@ -48,6 +48,7 @@ protected:
   };
   Range rangeOf(Sequence &sequence, Value first, Value length, int64_t tokens);
   Value keyHead();
+  Value valueHead();
 
   /// This thread's rows of the warp's 16: one of the first eight, and the one
   /// eight below.
@@ -56,9 +57,9 @@ protected:
   /// words for each 16 lanes of the head.
   mlir::SmallVector<mlir::SmallVector<Value>> loadQueries(Sequence &sequence, const Range &range);
   /// Copies keys or values of a tile to shared memory as bf16. Of `threads`
-  /// threads this is number `thread`; `placeOf` says where a chunk of a row
-  /// lies.
-  using PlaceOf = llvm::function_ref<Value(Value row, Value chunk)>;
+  /// threads this is number `thread`; `placeOf` says where a chunk of a row of
+  /// `lanes` lies.
+  using PlaceOf = llvm::function_ref<Value(Value row, Value chunk, int64_t lanes)>;
   void copyTile(Sequence &sequence, const Range &range, Value tile, Value thread, int64_t threads, Value keysInShared,
                 Value valuesInShared, PlaceOf placeOf);
   /// A token sees the keys up to its own, and of those the last `slots`.
@@ -73,7 +74,7 @@ protected:
   const AttentionOperands &a;
   const AttentionArguments &places;
   mlir::ValueRange arguments;
-  int64_t headDim, slots;
+  int64_t headDim, valueDim, slots;
   mlir::Type f32;
 };
 

@@ -205,6 +205,7 @@ struct AttentionOperands {
   Matrix table;              // if q and k are still to be rotated
   LaunchArgument rows;       // of cross-attention
   bool roundWeights = false; // to bf16, once the sum of all is known
+  bool inBf16 = false;       // queries, keys, values and weights may be rounded
 
   bool isCross() const { return !k; }
   int64_t headDim() const { return keys.type.getShape()[2]; }

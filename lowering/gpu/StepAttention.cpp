@@ -9,6 +9,8 @@
 
 #include "dialect/Numerics.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
 using namespace mlir;
 using namespace samba;
 
@@ -32,6 +34,18 @@ template <typename Attention> static LogicalResult checkHeads(Attention op) {
   return success();
 }
 
+/// Whether all that becomes of an attention, or of its differences, is rounded to bf16: that says that the model is one
+/// of bf16.
+static bool isRounded(Value result) {
+  if (!result.hasOneUse())
+    return false;
+  Operation *user = *result.user_begin();
+  if (auto norm = dyn_cast<DifferentialNormOp>(user))
+    return isRounded(norm.getResult());
+  auto rounding = dyn_cast<arith::TruncFOp>(user);
+  return rounding && getElementTypeOrSelf(rounding.getType()).isBF16();
+}
+
 LogicalResult StepLowering::lowerAttention(SlidingWindowAttentionOp op) {
   if (failed(checkHeads(op)))
     return failure();
@@ -51,6 +65,7 @@ LogicalResult StepLowering::lowerAttention(SlidingWindowAttentionOp op) {
   attention.windowed = op.getWindow().has_value();
   attention.roundWeights = op->hasAttr(kRoundWeights);
   attention.result = destination(op.getResult(), attention.q.extent);
+  attention.inBf16 = isRounded(op.getResult());
   launchAttention(s, attention);
   bind(op.getKeyState(), op.getNewKeyState());
   bind(op.getValueState(), op.getNewValueState());

@@ -66,7 +66,8 @@ TEST_P(RoundedWeights, InEveryWay) {
       EXPECT_LE(relativeNorm(logits, expected), tolerance) << name;
     };
     expectWay("at once", logitsAtOnce(model, tokens));
-    expectWay("step by step", logitsByStep(model, tokens));
+    if (!engine->isEmulated) // chunks have single steps, too
+      expectWay("step by step", logitsByStep(model, tokens));
     expectWay("in chunks", logitsInChunks(model, tokens));
     expectWay("in a ragged batch", logitsInARaggedBatch(model, tokens));
   }

@@ -6,14 +6,16 @@ each kernel:
   - wavefronts of shared memory: at most 1.05 times the fewest possible;
   - bytes of DRAM, read and written: at most 1.1 times the least, by the table, and no less than it;
   - exponentials: as many as the table says;
-  - products and attention of the prompt use tensor cores unless they are f32, through ldmatrix where weights are bf16;
-and of each block in a step of one token: at most 6 launches.
+  - products and attention of the prompt use tensor cores unless they are f32 or cross-attention, through ldmatrix where
+    weights are bf16;
+and of each block in a step of one token: at most 6 launches, or as many as --launches says.
 
-In the table T is the tokens of the step, D, E, I, V the widths of the model, its mixers, its MLPs and its vocabulary,
-N the states, R the rank of time steps, C the taps, H and K the query and key heads of P lanes, W the window; w is the
-bytes of a weight, r of what is rounded before a product, Q(n, k) the bytes of the weight of a product with n outputs and
-k inputs. Beside that a kernel may read 32 bytes for each of its
-arguments that says sizes or places.
+In the table T is the tokens of the step, of which one is wanted, or 1 where a launch is for the wanted ones alone; S the
+tokens of earlier steps and A all so far. D, E, I, V are the widths of the model, its mixers, its MLPs and its vocabulary, N the states, R
+the rank of time steps, C the taps, H and K the query and key heads of P lanes, W the window; w is the bytes of a weight, r
+of what is rounded before a product, Q(n, k) the bytes of the weight of a product with n outputs and k inputs. Beside that
+a kernel may read 32 bytes for each of its arguments that says sizes or places. A row with the number of a layer goes
+before one without.
 
     check_counters.py TABLE CONFIG MODEL.so MODEL.gpu f32|bf16|int8|int4
 """
@@ -28,16 +30,24 @@ import samba
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 for name in ("table", "config", "model", "gpu", "precision"):
     parser.add_argument(name)
+parser.add_argument("--launches", type=int, default=6, help="of a block in a step of one token")
 parser.add_argument("--verbose", action="store_true")
 arguments = parser.parse_args()
 
 with open(arguments.config) as file:
     config = json.load(file)
-heads = config["attn"]["num_heads"]
-sizes = {"D": config["hidden_size"], "E": config["expand"] * config["hidden_size"], "V": config["vocab_size"],
-         "N": config["state_size"], "R": config["time_step_rank"], "C": config["conv_kernel"], "H": heads,
-         "K": config["attn"]["num_kv_heads"], "P": config["hidden_size"] // heads, "W": config["attn"]["window_size"],
-         "w": 4 if arguments.precision == "f32" else 2, "r": 4 if arguments.precision == "f32" else 2}
+if config["model_type"] == "phi4flash":
+    keys = {"E": "mamba_expand", "N": "mamba_d_state", "R": "mamba_dt_rank", "C": "mamba_d_conv",
+            "H": "num_attention_heads", "K": "num_key_value_heads", "W": "sliding_window"}
+    sizes = {letter: config[key] for letter, key in keys.items()}
+else:
+    keys = {"E": "expand", "N": "state_size", "R": "time_step_rank", "C": "conv_kernel"}
+    attention_keys = {"H": "num_heads", "K": "num_kv_heads", "W": "window_size"}
+    sizes = {letter: config[key] for letter, key in keys.items()}
+    sizes |= {letter: config["attn"][key] for letter, key in attention_keys.items()}
+sizes |= {"D": config["hidden_size"], "V": config["vocab_size"], "E": sizes["E"] * config["hidden_size"],
+          "P": config["hidden_size"] // sizes["H"], "w": 4 if arguments.precision == "f32" else 2,
+          "r": 4 if arguments.precision == "f32" else 2}
 
 
 def matrix_bytes(outputs, inputs):
@@ -57,14 +67,16 @@ with open(arguments.table) as file:
             for kernel in kernels.split(","):
                 rows[launch][kernel] = formulas
 
-# Launches of each program: kernel, name, and whether it is for steps of which a token is wanted in place of logits.
+# Launches of each program: kernel, name, whether it is for steps of which a token is wanted in place of logits, and
+# whether it is for wanted tokens alone.
 with open(arguments.gpu) as file:
     text = file.read()
 programs, begin = {}, text.index("samba.programs = [")
 for match in re.finditer(r'max_tokens = (\d+) : i64, name = "(\w+)"', text):
-    launches = re.findall(r'(chooses = true, )?grid = \[[^]]*\], kernel = "(\w+)", name = "([^"]+)"',
+    launches = re.findall(r'(chooses = true, )?grid = \[([^]]*)\], kernel = "(\w+)", name = "([^"]+)"',
                           text[begin:match.start()])
-    programs[match.group(2)] = [(kernel, name, bool(chooses)) for chooses, kernel, name in launches]
+    programs[match.group(2)] = [(kernel, name, bool(chooses), '"rows"' in grid)
+                                for chooses, grid, kernel, name in launches]
     begin = match.end()
 
 model = samba.Model(arguments.model, device="virtual")
@@ -90,29 +102,37 @@ def step(feed, tokens):
     return {kernel: counters for kernel, counters in change.items() if counters["launches"]}
 
 
-def check(program, tokens, counters, chooses=False):
+def formulas_of(name, kind):
+    """Of a launch: the row of its layer, or that of all layers."""
+    for key in (name, re.sub(r"^layers\.\d+\.", "", name)):
+        if kind in rows[key]:
+            return rows[key][kind]
+    return None
+
+
+def check(program, tokens, earlier, counters, chooses=False):
     def complain(kernel, what, found, expected):
         complaints.append(f"{program}, {arguments.precision}: '{kernel}': {what}: found {found}, expected {expected}")
 
     launches = collections.defaultdict(list)
-    for kernel, name, choice in programs[program]:
-        if choice and not chooses:
-            continue
-        launches[kernel].append(re.sub(r"^layers\.\d+\.", "", name))
+    for kernel, name, choice, selected in programs[program]:
+        if not choice or chooses:
+            launches[kernel].append((name, 1 if selected else tokens))
     if set(launches) != set(counters):
         complain("all", "kernels", sorted(counters), sorted(launches))
         return
-    for kernel, names in launches.items():
+    for kernel, named in launches.items():
+        names = [name for name, _ in named]
         c, kind = counters[kernel], re.sub(r"_\d+$", "", kernel)
         if c["launches"] != len(names):
             complain(kernel, "launches", c["launches"], len(names))
         least = [0, 0, 0]
-        for name in names:
-            if kind not in rows[name]:
+        for name, count in named:
+            formulas = formulas_of(name, kind)
+            if not formulas:
                 complain(kernel, "rows of the table", f"none for '{name}'", "one")
                 return
-            formulas = rows[name][kind]
-            values = [None if f == "-" else eval(f, {}, {**sizes, "T": tokens}) for f in formulas]
+            values = [None if f == "-" else eval(f, {}, {**sizes, "T": count, "S": earlier, "A": earlier + tokens}) for f in formulas]
             least = [None if a is None or b is None else a + b for a, b in zip(least, values)]
         ratios = []
         for space, unit in (("global_loads", "sectors"), ("global_stores", "sectors"), ("shared_loads", "wavefronts"),
@@ -129,7 +149,7 @@ def check(program, tokens, counters, chooses=False):
                 complain(kernel, f"bytes {what}", found, f"{minimum:.0f} to {1.1 * minimum + places:.0f}")
         if least[2] is not None and c["ex2"] != least[2]:
             complain(kernel, "exponentials", c["ex2"], least[2])
-        if program == "prefill" and arguments.precision != "f32" and re.match(r"linear|attention", kind):
+        if program == "prefill" and arguments.precision != "f32" and re.match(r"linear|attention(?!_cross)", kind):
             # Words of four integers want the same four of x, which ldmatrix would not give.
             for what in ("mma",) if kind == "linear_quant" else ("mma", "ldmatrix"):
                 if not c[what]:
@@ -141,14 +161,14 @@ def check(program, tokens, counters, chooses=False):
 
 prompt = 2 * sizes["W"]
 session = model.session()
-check("prefill", prompt, step(session.feed, list(range(3, 3 + prompt))))
-check("decode1", 1, step(session.feed, [200]))
-check("decode1", 1, step(session.feed_greedy, [201]), chooses=True)
-blocks = collections.Counter(re.match(r"layers\.\d+", name).group() for _, name, _ in programs["decode1"]
+check("prefill", prompt, 0, step(session.feed, list(range(3, 3 + prompt))))
+check("decode1", 1, prompt, step(session.feed, [200]))
+check("decode1", 1, prompt + 1, step(session.feed_greedy, [201]), chooses=True)
+blocks = collections.Counter(re.match(r"layers\.\d+", name).group() for _, name, *_ in programs["decode1"]
                              if name.startswith("layers."))
 for block, count in blocks.items():
-    if count > 6:
-        complaints.append(f"decode1: '{block}': {count} launches, expected at most 6")
+    if count > arguments.launches:
+        complaints.append(f"decode1: '{block}': {count} launches, expected at most {arguments.launches}")
 for complaint in complaints:
     print(complaint)
 print(f"{arguments.precision}: {', '.join(f'{count} launches in {block}' for block, count in blocks.items())}")
