@@ -120,29 +120,45 @@ void AttentionTile::scoreKeys(Value firstKey, Value lastKey, Value blockBegin, V
     tile = multiply(e.index(0), headDim, zero, [](Value) {});
   }
 
-  // Lane l sees the key that stands `distance` after lane 0 if l - window < distance <= l, and if there is one.
+  auto storeScores = [&](llvm::function_ref<Value(int64_t r, int64_t part)> score) {
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t part = 0; part < parts; ++part)
+        e.store(score(r, part), scores, {e.add(e.sub(firstKey, blockBegin), r), e.index(part * lanes)});
+  };
+  // The first and the last blocks of a window have keys that some lanes do not see, those between have none.
+  Value end = e.add(firstKey, rows);
+  Value allSeen = e.less(end, e.minimum(e.add(diagonal, 2), e.add(upper, 1)));
+  if (window) {
+    Value lastOut = e.add(diagonal, queries - 1 - window);
+    allSeen = arith::AndIOp::create(e.b, e.loc, allSeen, e.less(lastOut, firstKey));
+  }
+  e.whenElse(
+      allSeen, [&] { storeScores([&](int64_t r, int64_t part) { return tile[r * parts + part]; }); },
+      [&] {
+        storeScores([&](int64_t r, int64_t part) {
+          return onlyInSight(tile[r * parts + part], part * lanes, e.add(firstKey, r), diagonal, upper, window);
+        });
+      });
+}
+
+// Lane l sees the key that stands `distance` after lane 0 if l - window < distance <= l, and if there is one.
+Value AttentionTile::onlyInSight(Value score, int64_t firstLane, Value key, Value diagonal, Value upper,
+                                 int64_t window) {
   auto words = VectorType::get({lanes}, e.b.getI64Type());
   auto word = [&](Value value) -> Value { return arith::IndexCastOp::create(e.b, e.loc, e.b.getI64Type(), value); };
   auto compare = [&](arith::CmpIPredicate predicate, Value x, Value y) -> Value {
     return arith::CmpIOp::create(e.b, e.loc, predicate, x, y);
   };
-  for (int64_t part = 0; part < parts; ++part) {
-    auto laneNumbers = llvm::to_vector(llvm::seq<int64_t>(part * lanes, (part + 1) * lanes));
-    Value lane = arith::ConstantOp::create(e.b, e.loc, DenseElementsAttr::get(words, ArrayRef(laneNumbers)));
-    for (int64_t r = 0; r < rows; ++r) {
-      Value key = e.add(firstKey, r);
-      Value distance = e.broadcast(word(e.sub(key, diagonal)), lanes);
-      Value seen = compare(arith::CmpIPredicate::sle, distance, lane);
-      if (window) {
-        Value age = arith::AddIOp::create(e.b, e.loc, distance, e.broadcast(word(e.index(window)), lanes));
-        seen = arith::AndIOp::create(e.b, e.loc, seen, compare(arith::CmpIPredicate::sgt, age, lane));
-      }
-      Value exists = e.broadcast(e.less(key, upper), lanes);
-      seen = arith::AndIOp::create(e.b, e.loc, seen, exists);
-      Value score = arith::SelectOp::create(e.b, e.loc, seen, tile[r * parts + part], e.splat(kLowest, lanes));
-      e.store(score, scores, {e.add(e.sub(firstKey, blockBegin), r), e.index(part * lanes)});
-    }
+  auto laneNumbers = llvm::to_vector(llvm::seq<int64_t>(firstLane, firstLane + lanes));
+  Value lane = arith::ConstantOp::create(e.b, e.loc, DenseElementsAttr::get(words, ArrayRef(laneNumbers)));
+  Value distance = e.broadcast(word(e.sub(key, diagonal)), lanes);
+  Value seen = compare(arith::CmpIPredicate::sle, distance, lane);
+  if (window) {
+    Value age = arith::AddIOp::create(e.b, e.loc, distance, e.broadcast(word(e.index(window)), lanes));
+    seen = arith::AndIOp::create(e.b, e.loc, seen, compare(arith::CmpIPredicate::sgt, age, lane));
   }
+  seen = arith::AndIOp::create(e.b, e.loc, seen, e.broadcast(e.less(key, upper), lanes));
+  return arith::SelectOp::create(e.b, e.loc, seen, score, e.splat(kLowest, lanes));
 }
 
 // The weight, or zero if the score is that of a key out of sight.
