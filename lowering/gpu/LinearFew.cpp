@@ -29,10 +29,11 @@ constexpr int64_t kEnoughBlocks = 256; // to keep all of a device busy
 constexpr int64_t kMostRows = 16, kTile = 8, kPiece = 32;
 constexpr int64_t kLane = 8; // inputs of a lane in a piece
 
-/// Tiles of a block: as many as leave enough blocks. For a SwiGLU half of them are of the gate.
+/// Tiles of a block: as many as leave enough blocks. For a SwiGLU half of them are of the gate. Of results of 16 bits
+/// it takes two to fill sectors.
 int64_t chooseTiles(const LinearOperands &linear) {
-  int64_t tiles = 4;
-  while (tiles > (linear.swiglu ? 2 : 1) && llvm::divideCeil(linear.outputs, tiles * kTile) < kEnoughBlocks)
+  int64_t tiles = 4, least = (linear.swiglu ? 2 : 1) * (linear.result.element.isF32() ? 1 : 2);
+  while (tiles > least && llvm::divideCeil(linear.outputs, tiles * kTile) < kEnoughBlocks)
     tiles /= 2;
   return tiles;
 }
@@ -177,40 +178,48 @@ private:
       e.multiplyAccumulate({x[0][i], x[1][i], x[0][i + 1], x[1][i + 1]}, weight.slice(i, 2), sums);
   }
 
-  /// The warps leave their sums, `[warp, tile, 4, lane]`; then each adds up some tiles, eight rows of them.
+  /// Where a warp leaves a sum of a tile, of those of all lanes of the same number. Neighbouring columns lie in odd and
+  /// even ones, so the lanes are permuted: then lanes that read columns side by side find them in different banks.
+  Value placeOf(Value tile, Value number, Value lane) {
+    Value permuted = e.bitXor(lane, e.add(e.mul(e.bitAnd(number, 1), 16), e.mul(e.bitAnd(tile, 1), 8)));
+    return e.add(e.mul(e.add(e.mul(tile, 4), number), kWarp), permuted);
+  }
+
+  /// The warps leave their sums, then each adds up some: of four rows of a tile a column for each lane, or of two rows
+  /// of two tiles, where results of 16 bits would fill half a sector.
   void store(ArrayRef<Value> sums) {
     Type f32 = e.b.getF32Type();
     int64_t perWarp = tiles * 4 * kWarp;
-    Value memory = e.shared(kWarps * perWarp * 4);
-    Value own = e.add(e.mul(e.warp(), perWarp), e.lane());
-    for (auto [i, sum] : llvm::enumerate(sums))
-      e.store(sum, memory, f32, e.add(own, i * kWarp));
+    Value memory = e.shared(kWarps * perWarp * 4), own = e.mul(e.warp(), perWarp);
+    for (int64_t tile = 0; tile < tiles; ++tile)
+      for (int64_t i = 0; i < 4; ++i)
+        e.store(sums[tile * 4 + i], memory, f32, e.add(own, placeOf(e.index(tile), e.index(i), e.lane())));
     e.barrier();
-    Value unit = e.warp(), tile = e.divFloor(unit, 2), half = e.bitAnd(unit, 1);
-    Value row = e.add(inTile, e.mul(half, 8));
-    Value works = e.both(e.less(unit, e.index(stored * 2)), e.less(row, rows));
-    e.when(works, [&] {
-      auto sumOf = [&](Value tile, int64_t i) {
-        Value sum = e.scalar(0), at = e.add(e.mul(e.add(e.mul(tile, 4), e.mul(half, 2)), kWarp), e.lane());
-        for (int64_t w = 0; w < kWarps; ++w)
-          sum = e.addf(sum, e.load(memory, f32, e.add(at, w * perWarp + i * kWarp)));
-        return sum;
-      };
-      SmallVector<Value> finished, gated;
-      for (int64_t i = 0; i < 2; ++i) {
-        finished.push_back(sumOf(tile, i));
-        if (linear.swiglu)
-          gated.push_back(sumOf(e.add(tile, stored), i));
-      }
-      LinearEpilogue epilogue(linear, places, arguments);
-      Value column = e.add(e.add(firstColumn, e.mul(tile, kTile)), e.mul(inRow, 2));
-      int64_t lanes = linear.conv ? 1 : epilogue.vectorWidth(2);
-      for (int64_t i = 0; i < 2; i += lanes)
-        e.when(e.less(e.add(column, i), e.index(linear.result.width)), [&] {
-          ArrayRef<Value> second = gated.empty() ? ArrayRef<Value>() : ArrayRef<Value>(gated).slice(i, lanes);
-          epilogue.storeOrConvolve(e, row, e.add(column, i), ArrayRef<Value>(finished).slice(i, lanes), second);
-        });
-    });
+    int64_t across = linear.result.element.isF32() || stored % 2 ? 1 : 2, columns = across * kTile;
+    int64_t rowsOfUnit = kWarp / columns, down = kMostRows / rowsOfUnit, units = stored / across * down;
+    Value inUnit = e.bitAnd(e.lane(), columns - 1), column = e.bitAnd(inUnit, kTile - 1);
+    LinearEpilogue epilogue(linear, places, arguments);
+    for (int64_t first = 0; first < units; first += kWarps) {
+      Value unit = e.add(e.warp(), first), group = e.divFloor(unit, down);
+      Value row = e.add(e.mul(e.remainder(unit, down), rowsOfUnit), e.divFloor(e.lane(), columns));
+      Value tile = e.add(e.mul(group, across), e.divFloor(inUnit, kTile));
+      Value result = e.add(firstColumn, e.add(e.mul(group, columns), inUnit));
+      Value works = e.both(e.less(row, rows), e.less(result, e.index(linear.result.width)));
+      if (units < kWarps)
+        works = e.both(works, e.less(unit, e.index(units)));
+      e.when(works, [&] {
+        Value number = e.add(e.mul(e.divFloor(row, kTile), 2), e.bitAnd(column, 1));
+        Value lane = e.add(e.mul(e.bitAnd(row, kTile - 1), 4), e.shiftRight(column, 1));
+        auto sumOf = [&](Value tile) {
+          Value sum = e.scalar(0), at = placeOf(tile, number, lane);
+          for (int64_t w = 0; w < kWarps; ++w)
+            sum = e.addf(sum, e.load(memory, f32, e.add(at, w * perWarp)));
+          return sum;
+        };
+        Value finished = sumOf(tile), gated = linear.swiglu ? sumOf(e.add(tile, stored)) : Value();
+        epilogue.storeOrConvolve(e, row, result, finished, gated ? ArrayRef<Value>(gated) : ArrayRef<Value>());
+      });
+    }
   }
 
   GpuEmitter &e;

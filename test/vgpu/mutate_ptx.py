@@ -59,7 +59,7 @@ def swapped(match):
 COMPARISONS = {"lt": "le", "le": "lt", "gt": "ge", "ge": "gt", "eq": "ne", "ne": "eq", "ltu": "leu", "geu": "gtu"}
 
 MUTATIONS = [
-    ("sync", "barrier dropped", drop(r"\b(bar|barrier)(\.cta)?\.sync")),
+    ("sync", "barrier dropped", drop(r"\b(bar|barrier)(\.cta|\.warp)?\.sync")),
     ("sync", "wait for copies dropped", drop(r"\bcp\.async\.(wait_group|wait_all|bulk\.wait_group)")),
     ("sync", "wait for copies weakened", replace(r"(cp\.async\.wait_group\s+)(\d+)", lambda m: [m[1] + str(int(m[2]) + 1)])),
     ("sync", "commit dropped", drop(r"\bcp\.async\.commit_group")),

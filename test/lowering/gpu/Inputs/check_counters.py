@@ -1,21 +1,22 @@
 """Compares what the kernels of a model do on the virtual device with the least that they have to do.
 
-Takes the step of a prompt, a step of one token after it, and one of which the next token is wanted in place of logits. Of
-each kernel:
+Takes the step of a prompt, a step of one token after it, one of which the next token is wanted in place of logits, and,
+with --sequences, steps of one token for each of so many sequences. Of each kernel:
   - sectors moved for global loads and for stores: at least 90% of them are needed by what the lanes ask for;
   - wavefronts of shared memory: at most 1.05 times the fewest possible;
   - bytes of DRAM, read and written: at most 1.1 times the least, by the table, and no less than it;
   - exponentials: as many as the table says;
   - products and attention of the prompt use tensor cores unless they are f32 or cross-attention, through ldmatrix where
-    weights are bf16;
+    weights are bf16; so do products of several sequences with the large weights, without ldmatrix;
 and of each block in a step of one token: at most 6 launches, or as many as --launches says.
 
 In the table T is the tokens of the step, of which one is wanted, or 1 where a launch is for the wanted ones alone; S the
-tokens of earlier steps and A all so far. D, E, I, V are the widths of the model, its mixers, its MLPs and its vocabulary, N the states, R
-the rank of time steps, C the taps, H and K the query and key heads of P lanes, W the window; w is the bytes of a weight, r
-of what is rounded before a product, Q(n, k) the bytes of the weight of a product with n outputs and k inputs. Beside that
-a kernel may read 32 bytes for each of its arguments that says sizes or places. A row with the number of a layer goes
-before one without.
+tokens of earlier steps and A all so far, B the sequences, of each of which the last token is wanted. D, E, I, V are the
+widths of the model, its mixers, its MLPs and its vocabulary, N the states, R the rank of time steps, C the taps, H and K
+the query and key heads of P lanes, W the window; w is the bytes of a weight, r of what is rounded before a product, n of
+what a norm before a product has made, or of what it will read, M 1 where the norm is part of the product and 0 where it is
+not, Q(n, k) the bytes of the weight of a product with n outputs and k inputs. Beside that a kernel may read 32 bytes for
+each of its arguments that says sizes or places. A row with the number of a layer goes before one without.
 
     check_counters.py TABLE CONFIG MODEL.so MODEL.gpu f32|bf16|int8|int4
 """
@@ -31,6 +32,7 @@ parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.R
 for name in ("table", "config", "model", "gpu", "precision"):
     parser.add_argument(name)
 parser.add_argument("--launches", type=int, default=6, help="of a block in a step of one token")
+parser.add_argument("--sequences", default="", help="of steps of generation for several, with commas")
 parser.add_argument("--verbose", action="store_true")
 arguments = parser.parse_args()
 
@@ -114,10 +116,13 @@ def check(program, tokens, earlier, counters, chooses=False):
     def complain(kernel, what, found, expected):
         complaints.append(f"{program}, {arguments.precision}: '{kernel}': {what}: found {found}, expected {expected}")
 
-    launches = collections.defaultdict(list)
+    sequences = tokens if program == "decode" else 1
+    launches, normed = collections.defaultdict(list), set()
     for kernel, name, choice, selected in programs[program]:
         if not choice or chooses:
-            launches[kernel].append((name, 1 if selected else tokens))
+            launches[kernel].append((name, sequences if selected else tokens))
+        if kernel.startswith("rms_norm"):
+            normed.add(name)
     if set(launches) != set(counters):
         complain("all", "kernels", sorted(counters), sorted(launches))
         return
@@ -132,7 +137,9 @@ def check(program, tokens, earlier, counters, chooses=False):
             if not formulas:
                 complain(kernel, "rows of the table", f"none for '{name}'", "one")
                 return
-            values = [None if f == "-" else eval(f, {}, {**sizes, "T": count, "S": earlier, "A": earlier + tokens}) for f in formulas]
+            letters = {**sizes, "T": count, "S": earlier, "A": earlier + tokens, "B": sequences,
+                       "M": 0 if name in normed else 1, "n": sizes["r"] if name in normed else 4}
+            values = [None if f == "-" else eval(f, {}, letters) for f in formulas]
             least = [None if a is None or b is None else a + b for a, b in zip(least, values)]
         ratios = []
         for space, unit in (("global_loads", "sectors"), ("global_stores", "sectors"), ("shared_loads", "wavefronts"),
@@ -154,6 +161,8 @@ def check(program, tokens, earlier, counters, chooses=False):
             for what in ("mma",) if kind == "linear_quant" else ("mma", "ldmatrix"):
                 if not c[what]:
                     complain(kernel, what, 0, "some")
+        if kind == "linear_few" and not c["mma"]:
+            complain(kernel, "mma", 0, "some")
         if arguments.verbose:
             print(f"{program:8} {kernel:24} " + " ".join(f"{ratio:6.3f}" for ratio in ratios) +
                   f" ex2 {c['ex2']:8} mma {c['mma']:6} ldmatrix {c['ldmatrix']:6} {' '.join(names)}")
@@ -164,6 +173,10 @@ session = model.session()
 check("prefill", prompt, 0, step(session.feed, list(range(3, 3 + prompt))))
 check("decode1", 1, prompt, step(session.feed, [200]))
 check("decode1", 1, prompt + 1, step(session.feed_greedy, [201]), chooses=True)
+for sequences in map(int, filter(None, arguments.sequences.split(","))):
+    sessions, text = [session.fork() for _ in range(sequences)], [[3 + k] for k in range(sequences)]
+    check("decode", sequences, prompt + 2, step(lambda text: model.evaluate(zip(sessions, text)), text))
+    check("decode", sequences, prompt + 3, step(lambda text: model.evaluate_greedy(zip(sessions, text)), text), chooses=True)
 blocks = collections.Counter(re.match(r"layers\.\d+", name).group() for _, name, *_ in programs["decode1"]
                              if name.startswith("layers."))
 for block, count in blocks.items():
