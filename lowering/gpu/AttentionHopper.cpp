@@ -54,12 +54,6 @@ private:
   Value empty(Value stage) { return full(e.add(stage, kStages)); }
   Value bytesOf(Value stage) { return e.mul(stage, stageBytes); }
 
-  /// The stage after this one, and the parity of its phase.
-  std::pair<Value, Value> next(Value stage, Value parity) {
-    Value following = e.add(stage, 1), wraps = e.equal(following, e.index(kStages));
-    return {e.select(wraps, e.index(0), following), e.select(wraps, e.bitXor(parity, 1), parity)};
-  }
-
   void attend(Sequence &sequence, Value first, Value length) {
     e.when(e.equal(e.thread(), e.index(0)), [&] {
       for (int64_t stage = 0; stage < kStages; ++stage) {
@@ -92,7 +86,7 @@ private:
       copyTile(sequence, range, tile, thread, kWarpgroup, keys, at(keys, e.index(keyBytes)), placeOf);
       hopper.publishShared();
       hopper.arrive(full(stage));
-      auto [following, parity] = next(stage, values[1]);
+      auto [following, parity] = hopper.nextStage(stage, values[1], kStages);
       return SmallVector<Value>{following, parity};
     });
   }
@@ -134,7 +128,7 @@ private:
       Value again = e.less(e.add(tile, kStages * kKeys), e.add(range.last, 1));
       e.when(e.both(again, e.equal(e.lane(), e.index(0))), [&] { hopper.arrive(empty(stage)); });
       SmallVector<Value> following = flatten(state);
-      auto [nextStage, parity] = next(stage, now[states + 1]);
+      auto [nextStage, parity] = hopper.nextStage(stage, now[states + 1], kStages);
       following.append({nextStage, parity});
       return following;
     });

@@ -42,17 +42,31 @@ void HopperEmitter::wait(Value barrier, Value parity) {
   NVVM::MBarrierTryWaitParityOp::create(e.b, e.loc, barrier, e.toInteger(parity), e.integer(kNanoseconds));
 }
 
+std::pair<Value, Value> HopperEmitter::nextStage(Value stage, Value parity, int64_t stages) {
+  Value following = e.add(stage, 1), wraps = e.equal(following, e.index(stages));
+  return {e.select(wraps, e.index(0), following), e.select(wraps, e.bitXor(parity, 1), parity)};
+}
+
 //===----------------------------------------------------------------------===//
 // Copies
 //===----------------------------------------------------------------------===//
 
-void HopperEmitter::copyBox(Value to, Value map, Value column, Value row, Value barrier) {
+/// Shared memory as the copy engine wants it: that of a cluster, here of one block.
+static Value inCluster(GpuEmitter &e, Value pointer) {
   constexpr unsigned kClusterSpace = 7;
   auto cluster = LLVM::LLVMPointerType::get(e.b.getContext(), kClusterSpace);
-  Value there = LLVM::AddrSpaceCastOp::create(e.b, e.loc, cluster, to);
+  return LLVM::AddrSpaceCastOp::create(e.b, e.loc, cluster, pointer);
+}
+
+void HopperEmitter::copyBox(Value to, Value map, Value column, Value row, Value barrier) {
   NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
-      e.b, e.loc, there, map, ValueRange{e.toInteger(column), e.toInteger(row)}, barrier, ValueRange(), Value(),
-      Value(), NVVM::TMALoadMode::TILE, /*isCTAOnly=*/false, NVVM::CTAGroupKindAttr(), Value());
+      e.b, e.loc, inCluster(e, to), map, ValueRange{e.toInteger(column), e.toInteger(row)}, barrier, ValueRange(),
+      Value(), Value(), NVVM::TMALoadMode::TILE, /*isCTAOnly=*/false, NVVM::CTAGroupKindAttr(), Value());
+}
+
+void HopperEmitter::copyBytes(Value to, Value from, int64_t bytes, Value barrier) {
+  NVVM::CpAsyncBulkGlobalToSharedClusterOp::create(e.b, e.loc, inCluster(e, to), from, barrier, e.integer(bytes),
+                                                   Value(), Value());
 }
 
 void HopperEmitter::publishShared() {
@@ -119,10 +133,13 @@ void HopperEmitter::publishRegisters(MutableArrayRef<Value> values) {
   NVVM::WgmmaFenceAlignedOp::create(e.b, e.loc);
 }
 
-// The compiler does not know that the sums change until the wait: to it, they change behind it.
-void HopperEmitter::waitForProducts(MutableArrayRef<Value> sums) {
+// The compiler does not know that the sums change until the wait, nor that operands are read until then: to it, they
+// change behind it.
+void HopperEmitter::waitForProducts(MutableArrayRef<Value> sums, MutableArrayRef<Value> operands) {
   waitForProducts(0);
   changeInPlace(e, sums, "");
+  if (!operands.empty())
+    changeInPlace(e, operands, "");
 }
 
 void HopperEmitter::multiply(MutableArrayRef<Value> sums, Value a, Value b) { multiply(sums, ArrayRef(a), b, false); }

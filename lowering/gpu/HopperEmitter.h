@@ -40,9 +40,13 @@ public:
   void arriveExpecting(Value barrier, int64_t bytes);
   /// Until the phase of that parity (an index) has ended.
   void wait(Value barrier, Value parity);
+  /// Of a ring of stages with a barrier each: the one after this, and the parity of its phase.
+  std::pair<Value, Value> nextStage(Value stage, Value parity, int64_t stages);
 
   // ---- The copy engine: a box of a matrix, from this column and row on. The barrier gets its bytes.
   void copyBox(Value to, Value map, Value column, Value row, Value barrier);
+  /// Bytes as they lie in global memory; their number and both addresses are multiples of 16.
+  void copyBytes(Value to, Value from, int64_t bytes, Value barrier);
   /// What this thread has written to shared memory may be read by products, once a barrier says that it is there.
   void publishShared();
 
@@ -66,8 +70,8 @@ public:
   void commit();
   /// Until all but the last groups are done.
   void waitForProducts(int64_t groupsLeft);
-  /// Until all are done; only then the sums may be read.
-  void waitForProducts(mlir::MutableArrayRef<Value> sums);
+  /// Until all are done; only then the sums may be read, and the registers of first operands be used for something else.
+  void waitForProducts(mlir::MutableArrayRef<Value> sums, mlir::MutableArrayRef<Value> operands = {});
 
 private:
   void multiply(mlir::MutableArrayRef<Value> sums, mlir::ArrayRef<Value> a, Value b, bool transposed);

@@ -151,7 +151,8 @@ struct LinearOperands {
 /// Linear.cpp chooses among: LinearTile.cpp (any shape, f32 arithmetic), LinearTensor.cpp (bf16 on tensor cores),
 /// LinearHopper.cpp (the same on those of sm_90a), LinearSplit.cpp (bf16 weights and any x on tensor cores),
 /// LinearDecode.cpp (few rows), LinearFew.cpp (the same on tensor cores), and for quantised weights
-/// LinearQuantDecode.cpp (any shape, f32 arithmetic), LinearFew.cpp and LinearQuant.cpp (on tensor cores).
+/// LinearQuantDecode.cpp (any shape, f32 arithmetic), LinearFew.cpp, LinearQuant.cpp and LinearQuantHopper.cpp (on
+/// tensor cores, the last on those of sm_90a).
 void launchLinear(StepBuilder &s, const LinearOperands &linear);
 /// Whether the kernel that it will be can go on with a convolution.
 bool joinsConvolution(const StepBuilder &s, const LinearOperands &linear);
@@ -169,6 +170,7 @@ void launchLinearFew(StepBuilder &s, const LinearOperands &linear);
 bool fitsQuantDecodeNorm(const LinearOperands &linear);
 void launchLinearQuantDecode(StepBuilder &s, const LinearOperands &linear);
 void launchLinearQuant(StepBuilder &s, const LinearOperands &linear);
+void launchLinearQuantHopper(StepBuilder &s, const LinearOperands &linear);
 
 /// DifferentialNorm.cpp
 struct DifferentialNormOperands {

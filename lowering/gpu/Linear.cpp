@@ -40,7 +40,9 @@ static void launchQuantised(StepBuilder &s, LinearOperands linear) {
   }
   if (!fits)
     return launchLinearQuantDecode(s, linear);
-  fitsLinearFew(s, linear) ? launchLinearFew(s, linear) : launchLinearQuant(s, linear);
+  fitsLinearFew(s, linear) ? launchLinearFew(s, linear)
+  : s.isHopper()           ? launchLinearQuantHopper(s, linear)
+                           : launchLinearQuant(s, linear);
 }
 
 bool samba::joinsConvolution(const StepBuilder &s, const LinearOperands &linear) {
@@ -101,6 +103,12 @@ LinearArguments::LinearArguments(const LinearOperands &linear) {
 ConvolutionPlaces LinearArguments::convolution(const LinearOperands &linear, ValueRange arguments) const {
   ValueRange own = arguments.drop_front(conv);
   return {own[0], linear.conv->bias ? own[5] : Value(), own[1], own[2], own[3], own[4]};
+}
+
+LaunchArgument samba::mapOf(const Matrix &matrix, GridSize rows, int64_t boxRows) {
+  LaunchArgument argument = matrix.base;
+  argument.map = MatrixMap{matrix.width, matrix.stride * 2, rows, boxRows};
+  return argument;
 }
 
 LinearEpilogue::LinearEpilogue(const LinearOperands &linear, const LinearArguments &places, ValueRange arguments)

@@ -25,6 +25,9 @@ struct LinearArguments {
   ConvolutionPlaces convolution(const LinearOperands &linear, mlir::ValueRange arguments) const;
 };
 
+/// A matrix of bf16 for the copy engine of sm_90a, which copies so many rows at once.
+LaunchArgument mapOf(const Matrix &matrix, GridSize rows, int64_t boxRows);
+
 /// What is done with finished sums: bias, gate, residual, rounding.
 struct LinearEpilogue {
   LinearEpilogue(const LinearOperands &linear, const LinearArguments &places, mlir::ValueRange arguments);

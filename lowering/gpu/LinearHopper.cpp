@@ -67,12 +67,6 @@ private:
   Value empty(Value stage) { return full(e.add(stage, kStages)); }
   Value bytesOf(Value stage) { return e.mul(stage, shape.stageBytes()); }
 
-  /// The stage after this one, and the parity of its phase.
-  std::pair<Value, Value> next(Value stage, Value parity) {
-    Value following = e.add(stage, 1), wraps = e.equal(following, e.index(kStages));
-    return {e.select(wraps, e.index(0), following), e.select(wraps, e.bitXor(parity, 1), parity)};
-  }
-
   void copy() {
     Value x = arguments[places.x], weight = arguments[places.weight];
     // At first all stages are empty.
@@ -87,7 +81,7 @@ private:
       if (linear.swiglu) // the other half of the outputs
         hopper.copyBox(e.address(to, e.b.getI8Type(), columnsOfTile * kTileRowBytes), weight, column,
                        e.add(firstColumn, linear.result.width), barrier);
-      auto [following, parity] = next(stage, values[1]);
+      auto [following, parity] = hopper.nextStage(stage, values[1], kStages);
       return SmallVector<Value>{following, parity};
     });
   }
@@ -115,7 +109,7 @@ private:
         hopper.waitForProducts(1);
         e.when(e.equal(e.lane(), e.index(0)), [&] { hopper.arrive(empty(ring[2])); });
       });
-      auto [following, parity] = next(ring[0], ring[1]);
+      auto [following, parity] = hopper.nextStage(ring[0], ring[1], kStages);
       sums.append({following, parity, ring[0]});
       return sums;
     });
@@ -160,12 +154,6 @@ private:
   int64_t slices, columnsOfTile = 0;
   Value memory, barriers, firstRow, firstColumn;
 };
-
-LaunchArgument mapOf(const Matrix &matrix, GridSize rows, int64_t boxRows) {
-  LaunchArgument argument = matrix.base;
-  argument.map = MatrixMap{matrix.width, matrix.stride * 2, rows, boxRows};
-  return argument;
-}
 
 } // namespace
 

@@ -31,6 +31,8 @@ struct QuantWeight {
   /// The values of a word's four integers, of the half `half` if there are two: f32, or two pairs of bf16. Exact.
   mlir::SmallVector<mlir::Value> widen(GpuEmitter &e, mlir::Value word, int64_t half) const;
   std::pair<mlir::Value, mlir::Value> widenPairs(GpuEmitter &e, mlir::Value word, int64_t half) const;
+  /// Only the first pair, or where the condition holds the second.
+  mlir::Value widenPair(GpuEmitter &e, mlir::Value word, int64_t half, mlir::Value second) const;
 
   int64_t bits, groups;
   int64_t halves;     // integers of a byte
@@ -38,6 +40,7 @@ struct QuantWeight {
   int64_t blockBytes; // a multiple of 16
 
 private:
+  mlir::Value widenTwo(GpuEmitter &e, mlir::Value integers, mlir::Value selector) const;
   mlir::Value integersOf(GpuEmitter &e, mlir::Value word, int64_t half) const;
 };
 

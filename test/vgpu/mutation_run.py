@@ -44,6 +44,8 @@ MODELS = [
     ("int8", SHAPE, "int8", 80),
     ("int4", SHAPE, "int4", 80),
     ("hopper", SHAPE, "bf16", 90),
+    ("hopper-int8", SHAPE, "int8", 90),
+    ("hopper-int4", SHAPE, "int4", 90),
     ("split", LONG, "bf16", 80),
     ("split-f32", LONG, "f32", 80),
     ("split-hopper", LONG, "bf16", 90),

@@ -36,6 +36,7 @@ struct Case {
   const char *precision;
   int64_t inputs, outputs;
   Form form;
+  bool hopper = false; // sm_90a with its own kernels
 };
 
 std::string moduleText(const Case &c) {
@@ -103,6 +104,7 @@ TEST_P(DeviceLinear, AsTheInterpreter) {
   VirtualOptions options;
   options.precision = c.precision;
   options.seed = 3;
+  options.hopper = c.hopper;
   auto device = createVirtualEngine(*module, &weights, options);
   mlir::OwningOpRef<mlir::ModuleOp> narrow = module->clone();
   mlir::PassManager pm(&context);
@@ -128,20 +130,31 @@ TEST_P(DeviceLinear, AsTheInterpreter) {
 }
 
 // Groups have 64 inputs, pieces 32, panels 8 outputs. 77 inputs cannot be copied 16 bytes at once; with 2000 and more
-// of them loops are unrolled. How many outputs there are decides about the tiles of a block.
-const Case cases[] = {
-    {"int8", 128, 64, Form::Plain},   {"int8", 64, 67, Form::Bias},     {"int8", 1096, 72, Form::Norm},
-    {"int8", 200, 104, Form::Swiglu}, {"int8", 77, 65, Form::Plain},    {"int8", 2120, 68, Form::Swiglu},
-    {"int8", 72, 1088, Form::Plain},  {"int8", 72, 2180, Form::Plain},  {"int8", 64, 8200, Form::Plain},
-    {"int4", 128, 64, Form::Plain},   {"int4", 64, 67, Form::Bias},     {"int4", 4168, 72, Form::Norm},
-    {"int4", 200, 104, Form::Swiglu}, {"int4", 77, 65, Form::Plain},    {"int4", 136, 1088, Form::Swiglu},
-    {"bf16", 128, 64, Form::Plain},   {"bf16", 40, 19, Form::Bias},     {"bf16", 1096, 72, Form::Norm},
-    {"bf16", 200, 104, Form::Swiglu}, {"bf16", 72, 4100, Form::Swiglu}, {"bf16", 72, 8200, Form::Plain}};
+// of them loops are unrolled, on sm_90a with 192 and 256. How many outputs there are decides about the tiles of a
+// block.
+const Case cases[] = {{"int8", 128, 64, Form::Plain},         {"int8", 64, 67, Form::Bias},
+                      {"int8", 1096, 72, Form::Norm},         {"int8", 200, 104, Form::Swiglu},
+                      {"int8", 77, 65, Form::Plain},          {"int8", 2120, 68, Form::Swiglu},
+                      {"int8", 72, 1088, Form::Plain},        {"int8", 72, 2180, Form::Plain},
+                      {"int8", 64, 8200, Form::Plain},        {"int4", 128, 64, Form::Plain},
+                      {"int4", 64, 67, Form::Bias},           {"int4", 4168, 72, Form::Norm},
+                      {"int4", 200, 104, Form::Swiglu},       {"int4", 77, 65, Form::Plain},
+                      {"int4", 136, 1088, Form::Swiglu},      {"bf16", 128, 64, Form::Plain},
+                      {"bf16", 40, 19, Form::Bias},           {"bf16", 1096, 72, Form::Norm},
+                      {"bf16", 200, 104, Form::Swiglu},       {"bf16", 72, 4100, Form::Swiglu},
+                      {"bf16", 72, 8200, Form::Plain},        {"int8", 64, 67, Form::Bias, true},
+                      {"int8", 392, 72, Form::Norm, true},    {"int8", 200, 104, Form::Swiglu, true},
+                      {"int8", 72, 8200, Form::Plain, true},  {"int8", 77, 65, Form::Plain, true},
+                      {"int4", 64, 67, Form::Bias, true},     {"int4", 712, 200, Form::Norm, true},
+                      {"int4", 200, 104, Form::Swiglu, true}, {"int8", 256, 104, Form::Bias, true},
+                      {"int8", 192, 24, Form::Plain, true}};
 
 std::string nameOf(const testing::TestParamInfo<Case> &info) {
   const Case &c = info.param;
   const char *forms[] = {"plain", "bias", "swiglu", "norm"};
-  return llvm::formatv("{0}_{1}_by_{2}_{3}", c.precision, c.outputs, c.inputs, forms[int(c.form)]).str();
+  return llvm::formatv("{0}_{1}_by_{2}_{3}{4}", c.precision, c.outputs, c.inputs, forms[int(c.form)],
+                       c.hopper ? "_hopper" : "")
+      .str();
 }
 
 INSTANTIATE_TEST_SUITE_P(All, DeviceLinear, testing::ValuesIn(cases), nameOf);
