@@ -449,14 +449,15 @@ static bool isProduct(const ptx::Instruction &instruction) {
   return instruction.opcode.substr(0, 16) == "wgmma.mma_async.";
 }
 
-/// Whether the result of the current instruction is a register that wgmma takes.
-bool Decoder::writesProducts() const {
+/// The registers that wgmma takes among the results of the current instruction.
+std::vector<int32_t> Decoder::writtenProducts() const {
+  std::vector<int32_t> written;
   if (frame->products.empty() || current->operands.empty() || isProduct(*current))
-    return false;
+    return written;
   for (const Operand *result : elements(current->operands[0]))
     if (result->kind == Operand::Register && frame->products.count(result->index))
-      return true;
-  return false;
+      written.push_back(frame->registers[result->index]);
+  return written;
 }
 
 void Decoder::decodeOne() {
@@ -477,8 +478,8 @@ void Decoder::decodeOne() {
     helper.a = extension.from;
   }
   extensions.clear();
-  if (writesProducts())
-    decodeProductWrite(*this);
+  if (std::vector<int32_t> written = writtenProducts(); !written.empty())
+    decodeProductWrite(*this, written);
 }
 
 void Decoder::decodeBody(Frame &target) {

@@ -119,7 +119,7 @@ private:
   };
   void decodeBody(Frame &frame);
   void decodeOne();
-  bool writesProducts() const;
+  std::vector<int32_t> writtenProducts() const;
   void placeVariables(Frame &frame);
   uint32_t placeLocal(std::string_view name, uint32_t align, uint64_t bytes);
   uint32_t placeShared(std::string_view name, uint32_t align, uint64_t bytes);
@@ -159,7 +159,7 @@ void decodeClusterBarrier(Decoder &d);
 void decodeBulk(Decoder &d);
 void decodeAsyncArrive(Decoder &d);
 /// Follows an instruction that writes registers of wgmma.
-void decodeProductWrite(Decoder &d);
+void decodeProductWrite(Decoder &d, const std::vector<int32_t> &registers);
 /// mov.pred.
 void movePredicate(Decoder &d);
 /// Null if no family has the opcode.

@@ -209,7 +209,21 @@ void fence(Warp &w, const Instruction &i) {
   w.block->state(w).registersFenced = true;
 }
 
-void noteWrite(Warp &w, const Instruction &) { w.block->state(w).registersFenced = false; }
+/// Of registers that products take: those that are under way must not have them.
+void noteWrite(Warp &w, const Instruction &i) {
+  WarpState &warp = w.block->state(w);
+  warp.registersFenced = false;
+  if (!w.block->context.checking)
+    return;
+  const int32_t *all = w.block->kernel.operands.data(), *written = all + i.more;
+  for (const Deferred &product : warp.products) {
+    const int32_t *taken = all + product.instruction->more;
+    if (std::find_first_of(written, written + i.count, taken, taken + product.instruction->size) != written + i.count)
+      fault(w, i, "unwaited",
+            "a register of the product in PTX line " + std::to_string(product.instruction->line) +
+                " is written before a wait covers the product");
+  }
+}
 
 void decode(Decoder &d) {
   d.requireArch(90, "wgmma");
@@ -286,6 +300,7 @@ void decode(Decoder &d) {
   i.c = accumulate;
   i.more = more;
   i.count = static_cast<uint16_t>(columns);
+  i.size = static_cast<uint8_t>(registers.size());
   i.mode = static_cast<uint8_t>(static_cast<uint8_t>(typeA) | static_cast<uint8_t>(typeB) << 4);
   i.flags = flags;
 }
@@ -307,6 +322,12 @@ void registersOfWarp(Decoder &d) {
 
 } // namespace
 
-void samba::vgpu::decodeProductWrite(Decoder &d) { d.emit(noteWrite, Class::Move).counted = false; }
+void samba::vgpu::decodeProductWrite(Decoder &d, const std::vector<int32_t> &registers) {
+  uint32_t more = d.more(registers);
+  Instruction &i = d.emit(noteWrite, Class::Move);
+  i.counted = false;
+  i.more = more;
+  i.count = static_cast<uint16_t>(registers.size());
+}
 
 const Opcode samba::vgpu::hopperOpcodes[] = {{"wgmma", decode}, {"setmaxnreg", registersOfWarp}, {nullptr, nullptr}};

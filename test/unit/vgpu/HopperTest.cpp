@@ -311,6 +311,10 @@ TEST_F(VgpuHopper, Wgmma) {
   std::string unfenced = body(wait, "", waitFor0);
   unfenced.erase(unfenced.find("wgmma.fence.sync.aligned;\n"), 26);
   EXPECT_EQ(run(unfenced, 128, buffers), "fence");
+  // A sum is written while products are under way; another register is nobody's.
+  EXPECT_EQ(run(body("mov.f32 %f3, 0f00000000;\n" + wait, "", waitFor0), 128, buffers), "unwaited");
+  EXPECT_NE(device.message.find("a register of the product in PTX line "), std::string::npos) << device.message;
+  EXPECT_EQ(run(body("mov.f32 %f" + std::to_string(N / 2) + ", 0f00000000;\n" + wait, "", waitFor0), 128, buffers), "");
   // The tile is written while it is read.
   EXPECT_EQ(run(body("mov.u32 %r20, tile; st.shared.u32 [%r20], %r0;\n" + wait, "", waitFor0), 128, buffers),
             "unwaited");
