@@ -59,6 +59,8 @@ void launchAttentionHopper(StepBuilder &s, const AttentionOperands &attention);
 
 /// AttentionRows.cpp: a block for each token and key head; all that an attention can be.
 void launchAttentionRows(StepBuilder &s, const AttentionOperands &attention);
+/// How many blocks share a ring. If there are several, AttentionMerge.cpp takes the norm of differences over.
+int64_t splitsOfAttention(const StepBuilder &s, const AttentionOperands &attention);
 
 /// AttentionMerge.cpp: what the blocks that share a ring leave of a sequence, in f32. First the weighted values,
 /// `[query head, split, lane]`, then pairs of the largest score and the sum of the weights, `[query head, split]`.

@@ -451,10 +451,18 @@ private:
 
 } // namespace
 
+/// Of the program for some sequences: if there are four. With all of them there is little to gain or to lose.
+static Shape shapeFor(const StepBuilder &s, const AttentionOperands &attention) {
+  return Shape(attention, s.isDecode(), llvm::divideCeil(s.limits().sequences, 4));
+}
+
+int64_t samba::splitsOfAttention(const StepBuilder &s, const AttentionOperands &attention) {
+  return shapeFor(s, attention).splits;
+}
+
 void samba::launchAttentionRows(StepBuilder &s, const AttentionOperands &attention) {
-  // Of the program for some sequences: if there are four. With all of them there is little to gain or to lose.
   bool decode = s.isDecode(), cross = attention.isCross();
-  Shape shape(attention, decode, llvm::divideCeil(s.limits().sequences, 4));
+  Shape shape = shapeFor(s, attention);
   AttentionArguments places(attention);
   StepBuilder::Spec spec{cross    ? "attention_cross"
                          : decode ? "attention_decode"

@@ -42,6 +42,14 @@ Value differenceOfExponentials(GpuEmitter &e, const Matrix &lambda, Value pointe
 
 } // namespace
 
+std::pair<Value, Value> samba::emitDifferentialFactors(GpuEmitter &e, const Matrix &lambda, Value pointer, Value depth,
+                                                       int64_t group) {
+  Value number = arith::SIToFPOp::create(e.b, e.loc, e.b.getF32Type(), depth);
+  Value start = e.fma(e.exp(e.mulf(number, e.scalar(-0.3))), e.scalar(-0.6), e.scalar(0.8));
+  Value factor = e.addf(differenceOfExponentials(e, lambda, pointer, group), start);
+  return {factor, e.subf(e.scalar(1), start)};
+}
+
 void samba::launchDifferentialNorm(StepBuilder &s, const DifferentialNormOperands &norm) {
   constexpr int64_t kThreads = 128;
   int64_t size = norm.weight.width, count = norm.result.width / size; // lanes of a head, pairs of a row
@@ -61,9 +69,7 @@ void samba::launchDifferentialNorm(StepBuilder &s, const DifferentialNormOperand
              Value inside = count % perBlock == 0 ? Value() : e.less(pair, e.index(count));
              if (inside)
                pair = e.select(inside, pair, e.index(count - 1));
-             Value depth = arith::SIToFPOp::create(e.b, e.loc, e.b.getF32Type(), arguments[4]);
-             Value start = e.fma(e.exp(e.mulf(depth, e.scalar(-0.3))), e.scalar(-0.6), e.scalar(0.8));
-             Value factor = e.addf(differenceOfExponentials(e, norm.lambda, arguments[1], group), start);
+             auto [factor, rest] = emitDifferentialFactors(e, norm.lambda, arguments[1], arguments[4], group);
              Value run = e.divFloor(pair, norm.pairs), first = e.add(e.mul(run, norm.pairs), pair);
              Value from = e.add(e.mul(row, norm.x.stride), e.mul(first, size));
              SmallVector<SmallVector<Value>> kept;
@@ -82,7 +88,7 @@ void samba::launchDifferentialNorm(StepBuilder &s, const DifferentialNormOperand
              }
              Value mean = e.mulf(e.warpSum(sum, group), e.scalar(1.0 / size));
              Value scale = e.reciprocalSqrt(e.addf(mean, e.scalar(norm.eps)));
-             scale = e.mulf(scale, e.subf(e.scalar(1), start));
+             scale = e.mulf(scale, rest);
              auto store = [&] {
                for (int64_t round = 0; round < rounds; ++round) {
                  Value column = columnOf(round);

@@ -172,15 +172,6 @@ void launchLinearQuantDecode(StepBuilder &s, const LinearOperands &linear);
 void launchLinearQuant(StepBuilder &s, const LinearOperands &linear);
 void launchLinearQuantHopper(StepBuilder &s, const LinearOperands &linear);
 
-/// DifferentialNorm.cpp
-struct DifferentialNormOperands {
-  Matrix x, lambda, weight, result;
-  LaunchArgument depth;
-  int64_t pairs = 1; // of a run of heads
-  double eps = 0;
-};
-void launchDifferentialNorm(StepBuilder &s, const DifferentialNormOperands &norm);
-
 /// Argmax.cpp: to the step's output "argmax".
 void launchArgmax(StepBuilder &s, const Matrix &logits);
 
@@ -191,6 +182,7 @@ void launchRotary(StepBuilder &s, const Matrix &x, const Matrix &table, const Ma
 /// Scan.cpp: `A` is `[N, E]`; D, z and deltaBias may be null.
 struct ScanOperands {
   Matrix u, delta, A, B, C, D, z, deltaBias, result;
+  Matrix kept; // the result before z gates it, if that is wanted, too
   StateSlice state;
   bool softplus = false;
   // With one token a sequence the scan may compute delta itself: x weight^T + bias of this.
@@ -199,15 +191,28 @@ struct ScanOperands {
 bool fitsScanProjection(const StepBuilder &s, const LinearOperands &projection);
 void launchScan(StepBuilder &s, const ScanOperands &scan);
 
+/// DifferentialNorm.cpp
+struct DifferentialNormOperands {
+  Matrix x, lambda, weight, result;
+  LaunchArgument depth;
+  int64_t pairs = 1; // of a run of heads
+  double eps = 0;
+};
+void launchDifferentialNorm(StepBuilder &s, const DifferentialNormOperands &norm);
+/// The factor of the second head of a pair, and that of the norm. All threads take part, in groups of `group`.
+std::pair<mlir::Value, mlir::Value> emitDifferentialFactors(GpuEmitter &e, const Matrix &lambda, mlir::Value pointer,
+                                                            mlir::Value depth, int64_t group);
+
 /// Attention.cpp: without k and v, cross-attention of the tokens that `rows` selects, to what is in the states.
 struct AttentionOperands {
   Matrix q, k, v, result;
   StateSlice keys, values;
   bool windowed = true;
-  Matrix table;              // if q and k are still to be rotated
-  LaunchArgument rows;       // of cross-attention
-  bool roundWeights = false; // to bf16, once the sum of all is known
-  bool inBf16 = false;       // queries, keys, values and weights may be rounded
+  Matrix table;                                        // if q and k are still to be rotated
+  LaunchArgument rows;                                 // of cross-attention
+  bool roundWeights = false;                           // to bf16, once the sum of all is known
+  bool inBf16 = false;                                 // queries, keys, values and weights may be rounded
+  std::optional<DifferentialNormOperands> differences; // of the result, which then nothing else reads
 
   bool isCross() const { return !k; }
   int64_t headDim() const { return keys.type.getShape()[2]; }

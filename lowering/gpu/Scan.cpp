@@ -102,6 +102,8 @@ void advance(GpuEmitter &e, const ScanOperands &scan, const ScanArguments &place
   }
   for (int64_t n = 0; n < states; ++n)
     e.store(h[n], state, f32, e.add(channel, n * channels));
+  if (scan.kept)
+    e.store(y, arguments[places.kept], scan.kept.element, e.add(e.mul(row, scan.kept.stride), channel));
   if (z)
     y = e.mulf(y, e.silu(z));
   e.store(y, arguments[places.result], scan.result.element, e.add(e.mul(row, scan.result.stride), channel));
@@ -148,7 +150,7 @@ void samba::launchScan(StepBuilder &s, const ScanOperands &scan) {
 std::string samba::describe(const ScanOperands &scan) {
   std::string key;
   for (const Matrix *matrix :
-       {&scan.u, &scan.delta, &scan.A, &scan.B, &scan.C, &scan.D, &scan.z, &scan.deltaBias, &scan.result})
+       {&scan.u, &scan.delta, &scan.A, &scan.B, &scan.C, &scan.D, &scan.z, &scan.deltaBias, &scan.result, &scan.kept})
     key += matrix->describe() + " ";
   key += std::to_string(scan.state.type.getShape()[0]) + (scan.softplus ? " softplus" : "");
   if (scan.projection)
@@ -161,7 +163,7 @@ ScanArguments::ScanArguments(const ScanOperands &scan) {
   for (auto [matrix, place] :
        {std::pair(&scan.u, &u), std::pair(&scan.delta, &delta), std::pair(&scan.A, &A), std::pair(&scan.B, &B),
         std::pair(&scan.C, &C), std::pair(&scan.D, &D), std::pair(&scan.z, &z), std::pair(&scan.deltaBias, &deltaBias),
-        std::pair(&scan.result, &result)})
+        std::pair(&scan.result, &result), std::pair(&scan.kept, &kept)})
     if (*matrix) {
       *place = list.size();
       list.push_back(matrix->base);

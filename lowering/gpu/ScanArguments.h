@@ -19,7 +19,7 @@ std::string describe(const ScanOperands &scan);
 struct ScanArguments {
   explicit ScanArguments(const ScanOperands &scan);
   std::vector<LaunchArgument> list;
-  size_t u = 0, delta = 0, A = 0, B = 0, C = 0, D = 0, z = 0, deltaBias = 0, result = 0;
+  size_t u = 0, delta = 0, A = 0, B = 0, C = 0, D = 0, z = 0, deltaBias = 0, result = 0, kept = 0;
   size_t segments = 0, states = 0, offset = 0;
   size_t x = 0, weight = 0, bias = 0; // of the projection
 };

@@ -35,7 +35,8 @@ constexpr int64_t kPiece = 4;                           // neighbours in memory
 /// How many channels a thread has: two, if all rows can be accessed so.
 int64_t channelsOfThread(const ScanOperands &scan) {
   int64_t width = 2;
-  for (const Matrix *matrix : {&scan.u, &scan.delta, &scan.A, &scan.D, &scan.z, &scan.deltaBias, &scan.result})
+  for (const Matrix *matrix :
+       {&scan.u, &scan.delta, &scan.A, &scan.D, &scan.z, &scan.deltaBias, &scan.result, &scan.kept})
     if (*matrix)
       width = std::min(width, matrix->vectorWidth(width));
   return width;
@@ -124,6 +125,8 @@ private:
       Value row = e.add(firstRow, k), writes = e.less(row, end);
       e.when(inside ? e.both(inside, writes) : writes, [&] {
         Values result(y.begin() + k * width, y.begin() + (k + 1) * width);
+        if (scan.kept)
+          e.store(result, arguments[places.kept], scan.kept.element, e.add(e.mul(row, scan.kept.stride), channel));
         if (scan.z)
           for (auto [value, z] : llvm::zip(result, load(scan.z, places.z, row)))
             value = e.mulf(value, e.silu(z));

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lowering/gpu/AttentionKeys.h"
 #include "lowering/gpu/StepLowering.h"
 
 #include "dialect/Numerics.h"
@@ -66,6 +67,7 @@ LogicalResult StepLowering::lowerAttention(SlidingWindowAttentionOp op) {
   attention.roundWeights = op->hasAttr(kRoundWeights);
   attention.result = destination(op.getResult(), attention.q.extent);
   attention.inBf16 = isRounded(op.getResult());
+  joinDifferences(attention, op.getResult());
   launchAttention(s, attention);
   bind(op.getKeyState(), op.getNewKeyState());
   bind(op.getValueState(), op.getNewValueState());
@@ -83,18 +85,37 @@ LogicalResult StepLowering::lowerCrossAttention(CrossAttentionOp op) {
   attention.windowed = false;
   attention.roundWeights = op->hasAttr(kRoundWeights);
   attention.result = destination(op.getResult(), attention.q.extent);
+  joinDifferences(attention, op.getResult());
   launchAttention(s, attention);
   bind(op.getKeyState(), op.getNewKeyState());
   bind(op.getValueState(), op.getNewValueState());
   return success();
 }
 
-LogicalResult StepLowering::lowerDifferentialNorm(DifferentialNormOp op) {
-  LaunchArgument depth = integers.lookup(op.getDepth());
-  if (depth.kind != LaunchArgument::Kind::Number)
-    return op.emitOpError() << "expected a depth that is a constant of the public function";
+DifferentialNormOperands StepLowering::differencesOf(DifferentialNormOp op) {
   Matrix x = matrix(op.getX());
-  launchDifferentialNorm(s, {x, matrix(op.getLambda()), matrix(op.getWeight()), destination(op.getResult(), x.extent),
-                             depth, int64_t(op.getPairs()), op.getEps().convertToDouble()});
+  return {x,
+          matrix(op.getLambda()),
+          matrix(op.getWeight()),
+          destination(op.getResult(), x.extent),
+          integers.lookup(op.getDepth()),
+          int64_t(op.getPairs()),
+          op.getEps().convertToDouble()};
+}
+
+// Where the parts of a ring are put together, the differences of heads are at hand.
+void StepLowering::joinDifferences(AttentionOperands &attention, Value result) {
+  auto norm = result.hasOneUse() ? dyn_cast<DifferentialNormOp>(*result.user_begin()) : DifferentialNormOp();
+  if (!norm || norm->getBlock() != result.getParentBlock() || !isa<KernelOp>(norm->getParentOp()) ||
+      integers.lookup(norm.getDepth()).kind != LaunchArgument::Kind::Number || splitsOfAttention(s, attention) == 1)
+    return;
+  attention.differences = differencesOf(norm);
+  done.insert(norm);
+}
+
+LogicalResult StepLowering::lowerDifferentialNorm(DifferentialNormOp op) {
+  if (integers.lookup(op.getDepth()).kind != LaunchArgument::Kind::Number)
+    return op.emitOpError() << "expected a depth that is a constant of the public function";
+  launchDifferentialNorm(s, differencesOf(op));
   return success();
 }

@@ -48,6 +48,18 @@ CausalConv1dOp convolutionOf(LinearOp linear) {
   return {};
 }
 
+/// What gates the result of a scan, which has other readers, too.
+SwigluOp laterGateOf(SelectiveScanOp scan) {
+  for (Operation *user : scan.getResult().getUsers())
+    if (auto gate = dyn_cast<SwigluOp>(user); gate && gate->getBlock() == scan->getBlock()) {
+      auto slice = gate.getGate().getDefiningOp<tensor::ExtractSliceOp>();
+      if (slice && slice.getSource() != scan.getResult() && !scan.getZ() && isInKernel(scan) &&
+          slice.getSource().getDefiningOp() && slice.getSource().getDefiningOp()->isBeforeInBlock(scan))
+        return gate;
+    }
+  return {};
+}
+
 /// The SwiGLU that a linear's halves go into, and nowhere else.
 SwigluOp packedGateOf(LinearOp linear) {
   SwigluOp gate;
@@ -443,7 +455,17 @@ LogicalResult StepLowering::lowerScan(SelectiveScanOp op) {
   scan.deltaBias = matrix(op.getDeltaBias());
   scan.softplus = op.getDeltaSoftplus();
   scan.state = states.lookup(op.getState());
-  scan.result = destination(op.getResult(), scan.u.extent);
+  if (SwigluOp gate = laterGateOf(op)) {
+    // The slice may come after the scan.
+    if (failed(lowerSlice(gate.getGate().getDefiningOp<tensor::ExtractSliceOp>())))
+      return failure();
+    scan.z = matrix(gate.getGate());
+    scan.kept = destination(op.getResult(), scan.u.extent);
+    scan.result = destination(gate.getResult(), scan.u.extent);
+    done.insert(gate);
+  } else {
+    scan.result = destination(op.getResult(), scan.u.extent);
+  }
   launchScan(s, scan);
   bind(op.getState(), op.getNewState());
   return success();

@@ -52,6 +52,8 @@ private:
   void joinConvolution(LinearOperands &linear, LinearOp op, CausalConv1dOp conv);
   mlir::LogicalResult lowerConvolution(CausalConv1dOp conv);
   mlir::LogicalResult lowerScan(SelectiveScanOp scan);
+  DifferentialNormOperands differencesOf(DifferentialNormOp norm);
+  void joinDifferences(AttentionOperands &attention, mlir::Value result);
   mlir::LogicalResult lowerDifferentialNorm(DifferentialNormOp norm);
   mlir::LogicalResult lowerAttention(SlidingWindowAttentionOp attention);
   mlir::LogicalResult lowerCrossAttention(CrossAttentionOp attention);

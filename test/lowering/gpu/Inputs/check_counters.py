@@ -8,7 +8,7 @@ with --sequences, steps of one token for each of so many sequences. Of each kern
   - exponentials: as many as the table says;
   - products and attention of the prompt use tensor cores unless they are f32 or cross-attention, through ldmatrix where
     weights are bf16; so do products of several sequences with the large weights, without ldmatrix;
-and of each block in a step of one token: at most 6 launches, or as many as --launches says.
+and of each block in a step of one token: at most 6 launches.
 
 In the table T is the tokens of the step, of which one is wanted, or 1 where a launch is for the wanted ones alone; S the
 tokens of earlier steps and A all so far, B the sequences, of each of which the last token is wanted. D, E, I, V are the
@@ -31,7 +31,6 @@ import samba
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 for name in ("table", "config", "model", "gpu", "precision"):
     parser.add_argument(name)
-parser.add_argument("--launches", type=int, default=6, help="of a block in a step of one token")
 parser.add_argument("--sequences", default="", help="of steps of generation for several, with commas")
 parser.add_argument("--verbose", action="store_true")
 arguments = parser.parse_args()
@@ -180,8 +179,8 @@ for sequences in map(int, filter(None, arguments.sequences.split(","))):
 blocks = collections.Counter(re.match(r"layers\.\d+", name).group() for _, name, *_ in programs["decode1"]
                              if name.startswith("layers."))
 for block, count in blocks.items():
-    if count > arguments.launches:
-        complaints.append(f"decode1: '{block}': {count} launches, expected at most {arguments.launches}")
+    if count > 6:
+        complaints.append(f"decode1: '{block}': {count} launches, expected at most 6")
 for complaint in complaints:
     print(complaint)
 print(f"{arguments.precision}: {', '.join(f'{count} launches in {block}' for block, count in blocks.items())}")
