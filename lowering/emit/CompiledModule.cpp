@@ -35,13 +35,35 @@ llvm::Error runPasses(ModuleOp module, llvm::function_ref<void(OpPassManager &)>
   return llvm::Error::success();
 }
 
-/// The rows of a value, given those of the function's arguments.
-int64_t rowsOf(mlir::Value value, ArrayRef<int64_t> argumentRows) {
+/// Tokens of a call: the rows of its matrices or of the vector of tokens. If it has neither, a rotary table is all that
+/// depends on them, and its segments end with the last one.
+int64_t tokensOf(func::FuncOp function, ArrayRef<CompiledModule::Value> arguments, ArrayRef<int64_t> argumentRows) {
+  for (auto [type, rows] : llvm::zip(function.getArgumentTypes(), argumentRows))
+    if (auto tensor = dyn_cast<RankedTensorType>(type);
+        tensor && tensor.isDynamicDim(0) && !tensor.getElementType().isInteger(64))
+      return rows;
+  int64_t tokens = 0;
+  function.walk([&](RotaryTableOp table) {
+    mlir::Value segments = table.getSegments();
+    while (auto argument = dyn_cast<BlockArgument>(segments)) {
+      auto kernel = dyn_cast<KernelOp>(argument.getOwner()->getParentOp());
+      if (!kernel) {
+        tokens = std::get<reference::IntTensor>(arguments[argument.getArgNumber()]).data.back();
+        break;
+      }
+      segments = kernel.getInputs()[argument.getArgNumber()];
+    }
+  });
+  return tokens;
+}
+
+/// The rows of a value, given the tokens of a call and the rows of its arguments.
+int64_t rowsOf(mlir::Value value, int64_t tokens, ArrayRef<int64_t> argumentRows) {
   auto type = cast<RankedTensorType>(value.getType());
   if (!type.isDynamicDim(0))
     return type.getDimSize(0);
   BlockArgument source = rowSource(value);
-  return source ? argumentRows[source.getArgNumber()] : *llvm::max_element(argumentRows);
+  return source ? argumentRows[source.getArgNumber()] : tokens;
 }
 
 } // namespace
@@ -171,13 +193,14 @@ llvm::Expected<std::vector<CompiledModule::Value>> CompiledModule::run(llvm::Str
     call.inputs.push_back({data, call.rows.back()});
   }
 
+  int64_t tokens = tokensOf(function, arguments, call.rows);
   Operation *terminator = function.getBody().front().getTerminator();
   for (mlir::Value value : terminator->getOperands()) {
     auto type = dyn_cast<RankedTensorType>(value.getType());
     if (!type)
       continue;
     reference::Shape shape(type.getShape().begin(), type.getShape().end());
-    shape[0] = rowsOf(value, call.rows);
+    shape[0] = rowsOf(value, tokens, call.rows);
     call.results.emplace_back(shape);
   }
   for (Tensor<float> &result : call.results)
