@@ -65,10 +65,6 @@ void AttentionTile::packQueries(Value q, const QueryBlock &block) {
   }
 }
 
-int64_t AttentionTile::linesOfHead() const {
-  return std::max<int64_t>(1, headDim * int64_t(sizeof(float)) / e.target.lineBytes);
-}
-
 // The scores of `tileRows` keys: a register tile over the head's lanes. Keys past the end are the last one again; like
 // those out of a query's sight they get the lowest score.
 void AttentionTile::scoreKeys(Value firstKey, Value lastKey, Value blockBegin, Value diagonal, Value upper,
@@ -78,12 +74,13 @@ void AttentionTile::scoreKeys(Value firstKey, Value lastKey, Value blockBegin, V
   for (int64_t r = 0; r < rows; ++r)
     places.push_back(keys.place(e.minimum(e.add(firstKey, r), lastKey)));
   SmallVector<Value> zero(rows * parts, e.splat(0, lanes));
-  auto multiply = [&](Value begin, int64_t count, ValueRange sums, llvm::function_ref<void(Value)> besides) {
-    int64_t unrolled = std::max<int64_t>(1, count / linesOfHead());
-    return e.loop(begin, e.add(begin, count), unrolled, sums, [&](Value first, ValueRange carried) {
+  // `count` lanes of the head, `step` at a time, which divides them.
+  auto multiply = [&](Value begin, int64_t count, int64_t step, ValueRange sums,
+                      llvm::function_ref<void(Value)> besides) {
+    return e.loop(begin, e.add(begin, count), step, sums, [&](Value first, ValueRange carried) {
       SmallVector<Value> next(carried.begin(), carried.end());
       besides(first);
-      for (int64_t i = 0; i < unrolled; ++i) {
+      for (int64_t i = 0; i < step; ++i) {
         Value p = e.add(first, i);
         SmallVector<Value> query;
         for (int64_t part = 0; part < parts; ++part)
@@ -100,24 +97,26 @@ void AttentionTile::scoreKeys(Value firstKey, Value lastKey, Value blockBegin, V
     });
   };
   SmallVector<Value> tile;
-  if (int64_t perRow = headDim / rows; headDim % rows == 0 && perRow % linesOfHead() == 0) {
+  int64_t lines = std::max<int64_t>(1, headDim * int64_t(sizeof(float)) / e.target.lineBytes);
+  if (headDim % (rows * lines) == 0) {
     // With each part of the head's lanes, the lines of a row of values of this block, and of a key of the next one.
+    int64_t perRow = headDim / rows, perLine = perRow / lines;
     tile = e.loop(e.index(0), e.index(rows), 1, zero, [&](Value r, ValueRange sums) {
       Value key = e.add(firstKey, r), begin = e.mul(r, perRow);
       SmallVector<Value> values = range.values.place(e.minimum(key, lastKey));
       SmallVector<Value> later = range.keys.place(e.minimum(e.add(key, kKeysPerBlock), lastKey));
       auto ask = [&](SmallVector<Value> place, const KeySource &source, int64_t width, Value line) {
-        place.push_back(e.add(source.column, e.mul(line, width / linesOfHead())));
+        place.push_back(e.add(source.column, e.mul(line, width / lines)));
         e.prefetch(source.memory, place, /*write=*/false, /*level=*/2);
       };
-      return multiply(begin, perRow, sums, [&](Value p) {
-        Value line = e.divFloor(e.sub(p, begin), perRow / linesOfHead());
+      return multiply(begin, perRow, perLine, sums, [&](Value p) {
+        Value line = e.divFloor(e.sub(p, begin), perLine);
         ask(values, range.values, valueDim, line);
         ask(later, range.keys, headDim, line);
       });
     });
   } else {
-    tile = multiply(e.index(0), headDim, zero, [](Value) {});
+    tile = multiply(e.index(0), headDim, 1, zero, [](Value) {});
   }
 
   auto storeScores = [&](llvm::function_ref<Value(int64_t r, int64_t part)> score) {

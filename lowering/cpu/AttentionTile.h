@@ -40,7 +40,6 @@ private:
   void walk(Walk kind, Value lower, Value upper, Value diagonal, int64_t window, const KeyRange &range);
   void scoreKeys(Value firstKey, Value lastKey, Value blockBegin, Value diagonal, Value upper, int64_t window,
                  const KeySource &keys, const KeyRange &range);
-  int64_t linesOfHead() const;
   Value onlyInSight(Value score, int64_t firstLane, Value key, Value diagonal, Value upper, int64_t window);
   /// The numbers `block .. block+count-1` as f32.
   KeySource widen(const KeySource &source, int64_t width, Value block, Value count);
