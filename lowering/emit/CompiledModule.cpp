@@ -44,15 +44,8 @@ int64_t tokensOf(func::FuncOp function, ArrayRef<CompiledModule::Value> argument
       return rows;
   int64_t tokens = 0;
   function.walk([&](RotaryTableOp table) {
-    mlir::Value segments = table.getSegments();
-    while (auto argument = dyn_cast<BlockArgument>(segments)) {
-      auto kernel = dyn_cast<KernelOp>(argument.getOwner()->getParentOp());
-      if (!kernel) {
-        tokens = std::get<reference::IntTensor>(arguments[argument.getArgNumber()]).data.back();
-        break;
-      }
-      segments = kernel.getInputs()[argument.getArgNumber()];
-    }
+    if (BlockArgument segments = rowSource(table.getSegments()))
+      tokens = std::get<reference::IntTensor>(arguments[segments.getArgNumber()]).data.back();
   });
   return tokens;
 }
