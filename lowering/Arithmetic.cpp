@@ -51,6 +51,8 @@ SmallVector<Value> Arithmetic::loop(Value lower, Value upper, int64_t step, Valu
 }
 
 void Arithmetic::when(Value condition, llvm::function_ref<void()> then) {
+  if (!condition)
+    return then();
   scf::IfOp::create(b, loc, condition, [&](OpBuilder &, Location) {
     then();
     scf::YieldOp::create(b, loc);

@@ -53,6 +53,7 @@ public:
   void loop(Value lower, Value upper, int64_t step, Body body);
   /// A loop with carried values; the body returns the next ones.
   mlir::SmallVector<Value> loop(Value lower, Value upper, int64_t step, ValueRange initial, CarriedBody body);
+  /// A null condition holds always.
   void when(Value condition, llvm::function_ref<void()> then);
   void whenElse(Value condition, llvm::function_ref<void()> then, llvm::function_ref<void()> otherwise);
 

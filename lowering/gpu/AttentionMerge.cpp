@@ -101,10 +101,7 @@ private:
         Value place = e.add(e.mul(row, result.stride), e.add(e.mul(pair, shape.valueDim), lanes[i]));
         e.store(value, arguments[1], result.element, place);
       };
-      if (insides[i])
-        e.when(insides[i], store);
-      else
-        store();
+      e.when(insides[i], store);
     }
   }
 

@@ -131,10 +131,7 @@ private:
   }
 
   void whenChannel(GpuEmitter &e, llvm::function_ref<void()> body) {
-    if (channels % kThreads == 0)
-      body();
-    else
-      e.when(e.less(channel, e.index(channels)), body);
+    e.when(channels % kThreads == 0 ? Value() : e.less(channel, e.index(channels)), body);
   }
 
   /// The input of a row, which before the segment's start lies in the state.

@@ -100,9 +100,6 @@ void samba::launchDifferentialNorm(StepBuilder &s, const DifferentialNormOperand
                  e.store(values, arguments[3], norm.result.element, to);
                }
              };
-             if (inside)
-               e.when(inside, store);
-             else
-               store();
+             e.when(inside, store);
            });
 }

@@ -144,6 +144,11 @@ void LinearEpilogue::store(GpuEmitter &e, Value row, Value column, ArrayRef<Valu
   e.store(values, result, linear.result.element, e.add(e.mul(row, linear.result.stride), column));
 }
 
+void LinearEpilogue::storeInside(GpuEmitter &e, Value row, Value column, ArrayRef<Value> sums, ArrayRef<Value> gated,
+                                 bool tail) const {
+  e.when(tail ? e.less(column, e.index(linear.result.width)) : Value(), [&] { store(e, row, column, sums, gated); });
+}
+
 void LinearEpilogue::storeOrConvolve(GpuEmitter &e, Value row, Value column, ArrayRef<Value> sums,
                                      ArrayRef<Value> gated) const {
   if (!linear.conv)

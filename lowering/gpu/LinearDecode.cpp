@@ -158,11 +158,8 @@ void samba::launchLinearDecode(StepBuilder &s, const LinearOperands &linear) {
         ArrayRef<Value> own = ArrayRef<Value>(sums).slice(r * outputs.size(), 1), gated;
         if (linear.swiglu)
           gated = ArrayRef<Value>(sums).slice(r * outputs.size() + 1, 1);
-        auto store = [&] { epilogue.storeOrConvolve(e, row, column, own, gated); };
-        if (shape.rows == 1)
-          store();
-        else
-          e.when(e.less(row, rows), store);
+        e.when(shape.rows == 1 ? Value() : e.less(row, rows),
+               [&] { epilogue.storeOrConvolve(e, row, column, own, gated); });
       }
     });
   });

@@ -35,6 +35,9 @@ struct LinearEpilogue {
   /// Takes the sums of neighbouring columns of one row; for a SwiGLU `gated` are those half the outputs further on.
   void store(GpuEmitter &e, mlir::Value row, mlir::Value column, mlir::ArrayRef<mlir::Value> sums,
              mlir::ArrayRef<mlir::Value> gated = {}) const;
+  /// The same in a tile that may reach beyond the last column (`tail`), where nothing is stored.
+  void storeInside(GpuEmitter &e, mlir::Value row, mlir::Value column, mlir::ArrayRef<mlir::Value> sums,
+                   mlir::ArrayRef<mlir::Value> gated, bool tail) const;
   /// The same where a convolution may follow, which takes the columns that are its own.
   void storeOrConvolve(GpuEmitter &e, mlir::Value row, mlir::Value column, mlir::ArrayRef<mlir::Value> sums,
                        mlir::ArrayRef<mlir::Value> gated = {}) const;

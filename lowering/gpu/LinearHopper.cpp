@@ -135,11 +135,7 @@ private:
             ArrayRef<Value> own = sums.slice(n * 4 + half * 2 + i, lanes), gated;
             if (linear.swiglu)
               gated = sums.slice((n + columnsOfTile / 8) * 4 + half * 2 + i, lanes);
-            auto write = [&] { epilogue.store(e, row, column, own, gated); };
-            if (tail)
-              e.when(e.less(column, e.index(linear.result.width)), write);
-            else
-              write();
+            epilogue.storeInside(e, row, column, own, gated, tail);
           }
       });
     }

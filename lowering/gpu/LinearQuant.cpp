@@ -152,17 +152,13 @@ private:
         e.copyAsyncIf(inside, to, e.address(from, linear.x.element, at));
       }
       for (size_t i = 0; i < blockSources.size(); ++i) {
-        auto copyBlock = [&] {
+        e.when(blockGuards[i], [&] {
           Value from = e.address(arguments[places.weight], byte, e.add(blockSources[i], bytes));
           e.copyAsync(inMemory(e.add(stage, blockTargets[i])), from);
-        };
-        blockGuards[i] ? e.when(blockGuards[i], copyBlock) : copyBlock();
+        });
       }
     };
-    if (always)
-      copy();
-    else
-      e.when(e.less(group, e.index(weight.groups)), copy);
+    e.when(always ? Value() : e.less(group, e.index(weight.groups)), copy);
   }
 
   /// Where this lane reads within a stage, and where its results belong.
@@ -273,11 +269,7 @@ private:
               ArrayRef<Value> own = sums.slice((m * across + n) * 4 + half * 2 + i, lanes), gated;
               if (linear.swiglu)
                 gated = sums.slice((m * across + n + stored) * 4 + half * 2 + i, lanes);
-              auto write = [&] { epilogue.store(e, row, column, own, gated); };
-              if (tail)
-                e.when(e.less(column, e.index(linear.result.width)), write);
-              else
-                write();
+              epilogue.storeInside(e, row, column, own, gated, tail);
             }
         });
       }

@@ -203,11 +203,7 @@ private:
             ArrayRef<Value> own = sums.slice(n * 4 + panel * 2 + i, 1), gated;
             if (linear.swiglu)
               gated = sums.slice(n * 4 + 2 + i, 1);
-            auto write = [&] { epilogue.store(e, row, column, own, gated); };
-            if (tail)
-              e.when(e.less(column, e.index(linear.result.width)), write);
-            else
-              write();
+            epilogue.storeInside(e, row, column, own, gated, tail);
           }
         });
       }

@@ -91,10 +91,7 @@ private:
         e.copyAsyncIf(inside, to, e.address(from, matrix.element, at));
       }
     };
-    if (always)
-      copy();
-    else
-      e.when(e.less(k, e.index(inputs)), copy);
+    e.when(always ? Value() : e.less(k, e.index(inputs)), copy);
   }
 
   Value chunk;

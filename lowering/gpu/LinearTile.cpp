@@ -142,11 +142,7 @@ void samba::launchLinearTile(StepBuilder &s, const LinearOperands &linear) {
           ArrayRef<Value> own = ArrayRef<Value>(sums).slice(4 * m + n, lanes), gated;
           if (linear.swiglu)
             gated = ArrayRef<Value>(sums).slice(4 * m + 2 + n, lanes);
-          auto store = [&] { epilogue.store(e, row, e.add(column, n), own, gated); };
-          if (columns % columnsOfTile == 0)
-            store();
-          else
-            e.when(e.less(e.add(column, n), e.index(columns)), store);
+          epilogue.storeInside(e, row, e.add(column, n), own, gated, columns % columnsOfTile != 0);
         }
       });
     }

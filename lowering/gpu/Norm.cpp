@@ -71,10 +71,7 @@ void samba::emitNorm(GpuEmitter &e, const Matrix &x, const NormOperands &norm, c
           values[i] = norm.bias ? e.fma(values[i], factor, terms[i]) : e.mulf(values[i], factor);
       store(values, column);
     };
-    if (inside)
-      e.when(inside, emit);
-    else
-      emit();
+    e.when(inside, emit);
   }
 }
 

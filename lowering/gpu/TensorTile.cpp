@@ -117,11 +117,7 @@ void TensorTile::store(ArrayRef<Value> sums) {
             SmallVector<Value> own = sumsAt(m, half, n, i), gated;
             if (linear.swiglu)
               gated = sumsAt(m, half, n + stored, i);
-            auto write = [&] { epilogue.store(e, row, column, own, gated); };
-            if (tail)
-              e.when(e.less(column, e.index(linear.result.width)), write);
-            else
-              write();
+            epilogue.storeInside(e, row, column, own, gated, tail);
           }
       });
     }
