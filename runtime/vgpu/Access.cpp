@@ -143,16 +143,10 @@ uint8_t *samba::vgpu::globalPointer(Warp &warp, const Instruction &i, unsigned l
                      std::to_string(bytes) + " bytes";
   if (problem == Shadow::Unwritten)
     fault(warp, i, "uninitialised", what + ", which nothing has written", static_cast<int>(lane));
-  std::string before =
+  const char *before =
       problem == Shadow::WriteAfterRead ? " is not ordered after the read by " : " is not ordered after the write by ";
-  if (other.warp == by.warp)
-    fault(warp, i, "race-of-lanes",
-          what + " for " + nameOfLane(by.lane) + before + nameOfLane(other.lane) + " of the same warp, number " +
-              std::to_string(by.warp),
-          static_cast<int>(lane));
-  fault(warp, i, "race",
-        what + before + (other.warp == asyncAgent ? "an asynchronous copy" : "warp " + std::to_string(other.warp)),
-        static_cast<int>(lane));
+  Unordered found(by, before, other);
+  fault(warp, i, found.check, what + found.message, static_cast<int>(lane));
 }
 
 void samba::vgpu::checkAsyncReads(Warp &warp, const Instruction &i, unsigned lane, uint64_t address, uint32_t bytes) {

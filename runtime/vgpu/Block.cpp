@@ -94,6 +94,17 @@ std::string samba::vgpu::nameOfLane(unsigned lane) {
   return lane == everyLane ? "all lanes" : "lane " + std::to_string(lane);
 }
 
+Unordered::Unordered(Accessor by, const std::string &before, Accessor other) {
+  if (other.warp == by.warp) {
+    check = "race-of-lanes";
+    message = " for " + nameOfLane(by.lane) + before + nameOfLane(other.lane) + " of the same warp, number " +
+              std::to_string(by.warp);
+  } else {
+    check = "race";
+    message = before + (other.warp == asyncAgent ? "an asynchronous copy" : "warp " + std::to_string(other.warp));
+  }
+}
+
 void Block::checkTraces(Warp &warp, const Instruction &i, Accessor by, unsigned lane, Allocation &allocation,
                         uint64_t offset, uint32_t bytes, bool writes, const uint8_t *value) {
   constexpr uint32_t many = UINT32_MAX;
@@ -105,11 +116,9 @@ void Block::checkTraces(Warp &warp, const Instruction &i, Accessor by, unsigned 
           static_cast<int>(lane));
   };
   auto unordered = [&](uint64_t at, const char *before, uint32_t epoch, uint32_t lanes) {
-    Accessor other = shared.accessorOf(by, epoch, lanes);
-    race(at, other.warp == by.warp ? "race-of-lanes" : "race",
-         (other.warp == by.warp ? " for " + nameOfLane(by.lane) : "") + " is not ordered after the " + before + " by " +
-             (other.warp == by.warp ? nameOfLane(other.lane) + " of the same warp, number " + std::to_string(by.warp)
-                                    : "warp " + std::to_string(other.warp)));
+    Unordered found(by, std::string(" is not ordered after the ") + before + " by ",
+                    shared.accessorOf(by, epoch, lanes));
+    race(at, found.check, found.message);
   };
   for (uint64_t at = offset; at < offset + bytes; ++at) {
     Allocation::Trace &trace = allocation.traces[at];

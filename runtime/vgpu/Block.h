@@ -157,6 +157,14 @@ private:
 /// "lane 5", for messages; "all lanes" for an instruction of the whole warp.
 std::string nameOfLane(unsigned lane);
 
+/// How a finding calls two accesses that are not ordered, `before` being ` is not ordered after the write by `: which
+/// check it is, and what its message says behind the access.
+struct Unordered {
+  Unordered(Accessor by, const std::string &before, Accessor other);
+  const char *check;
+  std::string message;
+};
+
 /// Throws Fault for a lane of the warp (the first active one if `lane` is negative).
 [[noreturn]] void fault(Warp &warp, const Instruction &i, const char *check, const std::string &message, int lane = -1);
 
