@@ -52,13 +52,7 @@ private:
 
   /// One group of the panel against all rows of a tile. The last group of an odd depth holds one input only.
   void multiply(Value group, Sums sums, bool half = false) {
-    if (tiles.readsAhead(rows.size())) {
-      int64_t elements = cast<MemRefType>(weight.getType()).getDimSize(2);
-      int64_t bytes = elements * cast<MemRefType>(weight.getType()).getElementTypeBitWidth() / 8;
-      Value later = e.add(group, llvm::divideCeil(LinearTiles::kBytesAhead, bytes));
-      for (int64_t done = 0; done < elements; done += elements * e.target.lineBytes / bytes)
-        e.prefetch(weight, {panel, later, e.index(done)}, /*write=*/false, /*level=*/2);
-    }
+    tiles.askAhead(rows.size(), weight, {panel, group, e.index(0)}, cast<MemRefType>(weight.getType()).getDimSize(2));
     for (int64_t part = 0; part < parts; ++part) {
       auto sum = [&](int64_t row) -> Value & { return sums[row * parts + part]; };
       int64_t height = rows.size();

@@ -135,9 +135,7 @@ private:
 
   /// A vector's worth of bytes of the panel, scales or integers; those further on are asked for.
   Value loadWeights(Value group, Value place) {
-    if (tiles.readsAhead(rows.size()))
-      for (int64_t line = 0; line < 4 * lanes; line += e.target.lineBytes)
-        e.prefetch(weight, {panel, group, e.add(place, LinearTiles::kBytesAhead + line)}, /*write=*/false, /*level=*/2);
+    tiles.askAhead(rows.size(), weight, {panel, group, place}, 4 * lanes);
     return e.loadRaw(weight, {panel, group, place}, 4 * lanes);
   }
 

@@ -77,6 +77,17 @@ void LinearTiles::finishTile(Value firstRow, Value rows) {
   });
 }
 
+void LinearTiles::askAhead(size_t rows, Value weight, ArrayRef<Value> place, int64_t count) {
+  if (2 * int64_t(rows) <= tileRows)
+    return;
+  int64_t bits = cast<MemRefType>(weight.getType()).getElementTypeBitWidth(), ahead = kBytesAhead * 8 / bits;
+  SmallVector<Value> line(place);
+  for (int64_t done = 0; done < count; done += e.target.lineBytes * 8 / bits) {
+    line.back() = e.add(place.back(), ahead + done);
+    e.prefetch(weight, line, /*write=*/false, /*level=*/2);
+  }
+}
+
 void LinearTiles::prefetch(Value row) {
   auto lines = [&](Value memory, bool write) {
     int64_t step = e.target.lineBytes * 8 / cast<MemRefType>(memory.getType()).getElementTypeBitWidth();

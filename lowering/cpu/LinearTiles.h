@@ -38,13 +38,15 @@ public:
   /// cache, and a core waits for a few stores only. To be called while the tile is multiplied, the later the better.
   void prefetch(mlir::Value row);
 
-  /// Whether a tile of so many rows computes for longer than its weights take to arrive. Then the core is too busy to
-  /// look far ahead, and the machine does so only within a page of 4 KiB, so such tiles ask for the line that comes
-  /// `kBytesAhead` later, which may be one of the next panel or matrix. Tiles of few rows only lose by it.
-  bool readsAhead(size_t rows) const { return 2 * int64_t(rows) > tileRows; }
-  static constexpr int64_t kBytesAhead = 16 << 10;
+  /// Asks for the lines that come `kBytesAhead` behind `count` elements of a weight, which may be those of the next
+  /// panel or matrix, for a tile of so many rows. Tiles of few rows only lose by it and ask for nothing: others compute
+  /// for longer than their weights take to arrive, so the core is too busy to look far ahead, and the machine does so
+  /// only within a page of 4 KiB.
+  void askAhead(size_t rows, mlir::Value weight, mlir::ArrayRef<mlir::Value> place, int64_t count);
 
 private:
+  static constexpr int64_t kBytesAhead = 16 << 10;
+
   void forHeights(mlir::Value height, llvm::function_ref<void(int64_t)> body);
   void emitTile(llvm::ArrayRef<mlir::Value> rows, Multiply multiply);
   void finishTile(mlir::Value firstRow, mlir::Value rows);
